@@ -1,0 +1,33 @@
+import { ContextError, type Refusal } from "../protocol/errors.ts";
+import { millis } from "../protocol/units.ts";
+import type { Call, Ports } from "./ports.ts";
+
+/** An actor type, as the host serves it. Another one is a file that implements this, and a line where the host is started. */
+export interface ActorType {
+  /** As in the URL: `/v1.0/actors/<name>/<id>/method/<method>`. */
+  readonly name: string;
+  /** The answer as JSON text. Never throws: whatever goes wrong is an answer. */
+  invoke(id: string, method: string, body: Uint8Array, call: Call): Promise<string>;
+  /** A reminder fired. Throws where it should fire again. */
+  remind(id: string, reminder: string, call: Call): Promise<void>;
+  /** The runtime takes the actor away, perhaps to another host. Unknown ids are fine. */
+  deactivate(id: string): Promise<void>;
+  /** Resolves when nothing runs any more and what waited outside of turns is done, or `signal` aborts. */
+  drain(signal: AbortSignal): Promise<void>;
+}
+
+/** Runs a call and reports it. Whatever was thrown becomes a refusal that says nothing of the cause; the cause goes to the log. */
+export async function answer(
+  ports: Pick<Ports, "clock" | "events">,
+  id: string,
+  method: string,
+  work: () => Promise<string | Refusal>,
+): Promise<string> {
+  const began = ports.clock.elapsed();
+  const reply = await work().catch((reason: unknown): Refusal => {
+    ports.events.failed(id, method, reason);
+    return ContextError.refusal(reason);
+  });
+  ports.events.turn(id, method, typeof reply === "string" ? "ok" : reply.code, millis(ports.clock.elapsed() - began));
+  return typeof reply === "string" ? reply : JSON.stringify(reply);
+}

@@ -1,0 +1,124 @@
+// The context actor: one agent's context. Who asks is judged, what is asked waits for its turn, and what a turn leaves behind is tended.
+
+import { eventOf } from "../core/record.ts";
+import type { Command } from "../protocol/contract.ts";
+import type { Refusal } from "../protocol/errors.ts";
+import { ContextId } from "../protocol/ids.ts";
+import { limits } from "../protocol/limits.ts";
+import { Activation, Hot } from "./activation.ts";
+import { type ActorType, answer } from "./actor.ts";
+import { expire } from "./ending.ts";
+import { Group } from "./group.ts";
+import { judgeContext } from "./judge.ts";
+import { Outbox } from "./outbox.ts";
+import type { Call, Ports } from "./ports.ts";
+import { CONTEXT, EXPIRE, TEND } from "./prepare.ts";
+import { ask } from "./reading.ts";
+import { Reporter, reportOf } from "./reporter.ts";
+import { type Aftermath, tend, writeHead } from "./tending.ts";
+import { turn } from "./turn.ts";
+import type { World } from "./world.ts";
+
+export class ContextActor implements ActorType {
+  readonly name = CONTEXT;
+  readonly #world: World;
+  readonly #aftermath: Aftermath;
+  readonly #live = new Map<ContextId, Activation>();
+
+  constructor(ports: Ports) {
+    this.#aftermath = { outbox: new Outbox(ports, limits), reporter: new Reporter(ports, limits) };
+    this.#world = {
+      ports,
+      group: new Group(ports, limits),
+      hot: new Hot(limits),
+      committed: (a, entry) => this.#committed(a, eventOf(a.id, entry)),
+    };
+  }
+
+  invoke(id: string, method: string, body: Uint8Array, call: Call): Promise<string> {
+    const { ports } = this.#world;
+    return answer(ports, id, method, async () => {
+      const judged = judgeContext(id, method, body, ports);
+      if (!judged.ok) return judged;
+      const a = this.#activate(ContextId.parse(id));
+      ports.events.queued(id, a.queue.length);
+      return a.queue.run(() => this.#run(a, judged.command, judged.claims.subject, call), call.signal);
+    });
+  }
+
+  async #run(a: Activation, command: Command, author: string, call: Call): Promise<string | Refusal> {
+    if (command.method !== "append" && command.method !== "configure") return ask(a, command, this.#world, call);
+    const reply = await turn(a, command, author, this.#world, call);
+    return reply.ok ? JSON.stringify(reply) : reply;
+  }
+
+  async remind(id: string, reminder: string, call: Call): Promise<void> {
+    const parsed = ContextId.safeParse(id);
+    if (!parsed.success) return;
+    const a = this.#activate(parsed.data);
+    const deadline = this.#world.ports.clock.elapsed() + limits.turn_deadline_ms;
+    await a.queue.run(async () => {
+      if (reminder === TEND) await tend(a, this.#world, this.#aftermath, call);
+      if (reminder === EXPIRE) await expire(a, this.#world, call, deadline);
+    }, call.signal);
+  }
+
+  async deactivate(id: string): Promise<void> {
+    const a = this.#live.get(id as ContextId);
+    if (a === undefined) return;
+    await a.queue.run(() => this.#leave(a));
+    if (a.queue.length === 0) this.#live.delete(a.id);
+  }
+
+  /** How many contexts are live here. */
+  get live(): number {
+    return this.#live.size;
+  }
+
+  async drain(signal: AbortSignal): Promise<void> {
+    const all = (async () => {
+      for (const a of this.#live.values()) await a.queue.run(() => this.#leave(a));
+      await Promise.all([this.#aftermath.outbox.settled(), this.#aftermath.reporter.settled()]);
+    })();
+    await Promise.race([all, new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }))]);
+  }
+
+  #activate(id: ContextId): Activation {
+    const live = this.#live.get(id);
+    if (live !== undefined) return live;
+    if (this.#live.size >= limits.live_contexts) this.#makeRoom();
+    const a = new Activation(id);
+    this.#live.set(id, a);
+    return a;
+  }
+
+  /** Forgets the context that came to life first among those that do nothing: it is only a cache. */
+  #makeRoom(): void {
+    for (const [id, a] of this.#live) {
+      if (a.queue.length > 0) continue;
+      this.#live.delete(id);
+      return;
+    }
+  }
+
+  /** What makes the next activation cheap. */
+  async #leave(a: Activation): Promise<void> {
+    if (a.loaded !== undefined && a.head < a.loaded.state.version) await writeHead(a, a.loaded, this.#world, {});
+    this.#world.hot.forget(a.id);
+  }
+
+  #committed(a: Activation, event: ReturnType<typeof eventOf>): void {
+    const { ports } = this.#world;
+    if (ports.settings.events) this.#aftermath.outbox.add(a, event);
+    if (a.loaded === undefined) return;
+    this.#aftermath.reporter.tell(a, reportOf(a.id, a.loaded.state));
+    if (event.version % limits.head_every_versions === 0) void this.#checkpoint(a);
+  }
+
+  /** In the context's own order, behind the turn that has just ended. */
+  async #checkpoint(a: Activation): Promise<void> {
+    await a.queue.run(async () => {
+      if (a.loaded !== undefined) await writeHead(a, a.loaded, this.#world, {});
+    });
+  }
+}

@@ -1,0 +1,99 @@
+// The leaves of a tenant's directory, in the store. Every change is one conditional write of one leaf, so that two activations of a tenant cannot
+// overwrite each other; what two of them report is merged in whichever order it comes.
+
+import { emptyLeaf, Leaf, mergeInto, reportFrom, splitLeaf } from "../core/directory.ts";
+import type { Report } from "../protocol/contract.ts";
+import { ContextError } from "../protocol/errors.ts";
+import type { TenantId } from "../protocol/ids.ts";
+import { limits } from "../protocol/limits.ts";
+import type { Call, Ports } from "./ports.ts";
+
+type Place = { readonly id: string; readonly leaf: Leaf; readonly etag: string | undefined };
+const FIRST = "0";
+
+export class Leaves {
+  readonly #tenant: TenantId;
+  readonly #ports: Pick<Ports, "store" | "die" | "clock">;
+  /** Where leaves are known to begin, sorted: a hint that saves walking from the first. Leaves never move or go. */
+  readonly #starts: { readonly from: string; readonly id: string }[] = [{ from: "", id: FIRST }];
+
+  constructor(tenant: TenantId, ports: Pick<Ports, "store" | "die" | "clock">) {
+    this.#tenant = tenant;
+    this.#ports = ports;
+  }
+
+  /** Enters what `reports` tell. Throws ContextError "unavailable". */
+  async enter(reports: readonly Report[], call: Call): Promise<void> {
+    let rest = [...reports].sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (let attempt = 0; attempt < limits.tenant_attempts; ) {
+      const first = rest[0];
+      if (first === undefined) return;
+      const place = await this.#find(first.name, call);
+      const { right } = place.leaf;
+      const here = rest.filter((report) => right === null || report.name < right.from);
+      if (await this.#write(place, here, call)) rest = rest.slice(here.length);
+      else {
+        attempt++;
+        await this.#ports.clock.sleep(limits.settle_pause_ms);
+      }
+    }
+    throw new ContextError("unavailable", "the tenant's directory could not be written; try again", { details: { outcome: "unknown" } });
+  }
+
+  /** The entries after `after`, leaf by leaf. */
+  async *from(after: string, call: Call): AsyncGenerator<Report> {
+    let place = await this.#find(after, call);
+    for (;;) {
+      for (const entry of place.leaf.entries) if (entry[0] > after) yield reportFrom(entry);
+      if (place.leaf.right === null) return;
+      place = await this.#read(place.leaf.right.id, call);
+    }
+  }
+
+  /** True when all of `reports` are known to stand. */
+  async #write(place: Place, reports: readonly Report[], call: Call): Promise<boolean> {
+    const merged = mergeInto(place.leaf, reports);
+    if (merged === undefined) return true;
+    if (merged.entries.length <= limits.names_per_leaf) return this.#put(place, merged, call);
+    const id = Buffer.from(this.#ports.die.bytes(8)).toString("hex");
+    const { lower, upper } = splitLeaf(merged, id);
+    // The upper half first: when the lower one points to it, it stands. If that write fails, the upper half is of no consequence.
+    const created = await this.#put({ id, leaf: emptyLeaf, etag: undefined }, upper, call);
+    return created && this.#put(place, lower, call);
+  }
+
+  async #put(place: Place, leaf: Leaf, call: Call): Promise<boolean> {
+    const key = this.#key(place.id);
+    const value = new TextEncoder().encode(JSON.stringify(leaf));
+    if (place.etag === undefined) return (await this.#ports.store.create([{ key, value }], call)) === "created";
+    return (await this.#ports.store.replace(key, value, place.etag, call)) === "written";
+  }
+
+  /** The leaf to which `name` belongs. */
+  async #find(name: string, call: Call): Promise<Place> {
+    let start = this.#starts[0];
+    for (const known of this.#starts) if (known.from <= name) start = known;
+    let place = await this.#read(start?.id ?? FIRST, call);
+    while (place.leaf.right !== null && place.leaf.right.from <= name) {
+      this.#learn(place.leaf.right);
+      place = await this.#read(place.leaf.right.id, call);
+    }
+    return place;
+  }
+
+  #learn(right: { readonly from: string; readonly id: string }): void {
+    if (this.#starts.some((known) => known.id === right.id)) return;
+    this.#starts.push(right);
+    this.#starts.sort((a, b) => (a.from < b.from ? -1 : 1));
+  }
+
+  async #read(id: string, call: Call): Promise<Place> {
+    const [stored] = await this.#ports.store.read([this.#key(id)], call);
+    if (stored === undefined) return { id, leaf: emptyLeaf, etag: undefined };
+    return { id, leaf: Leaf.parse(JSON.parse(new TextDecoder().decode(stored.value))), etag: stored.etag };
+  }
+
+  #key(id: string): string {
+    return `${this.#tenant}/dir/${id}`;
+  }
+}

@@ -1,0 +1,82 @@
+// The end of a name (C1): a final record in the log, so that a zombie's next create is refused; then the tombstone, for ever; and D later, by the
+// clock of the activation that deletes, the contents. Whoever finds a part of it done finishes the rest.
+
+import { endOf, isExpired } from "../core/context.ts";
+import { expiryOf } from "../core/state.ts";
+import { limits } from "../protocol/limits.ts";
+import { millis } from "../protocol/units.ts";
+import { type Activation, keyOf, type Loaded } from "./activation.ts";
+import { commit } from "./commit.ts";
+import { load } from "./load.ts";
+import type { Call } from "./ports.ts";
+import { CONTEXT, EXPIRE, scheduleExpiry } from "./prepare.ts";
+import type { World } from "./world.ts";
+
+/** Ends the name of a context whose time has run out, as far as the deadline allows. */
+export async function endName(a: Activation, world: World, call: Call, deadline: number): Promise<void> {
+  const { ports } = world;
+  for (let round = 0; round < limits.decisions_per_turn && ports.clock.elapsed() < deadline; round++) {
+    const loaded = await load(a, ports, world.hot, call);
+    if (loaded.state.ended) return bury(a, loaded, world, call);
+    if (!isExpired(loaded.state, ports.clock.now())) return;
+    const key = loaded.keys.pseudonym("key", "strata/expire");
+    const draft = endOf(loaded.state, ports.clock.now(), key, a.published);
+    const entry = await commit(a, loaded, draft, [], world, call, deadline);
+    if (entry !== undefined) world.committed(a, entry);
+  }
+}
+
+/** The tombstone stands, and a reminder that deletes what is under it. */
+async function bury(a: Activation, loaded: Loaded, { ports }: World, call: Call): Promise<void> {
+  if (loaded.buried) return;
+  const key = keyOf.tombstone(a.id);
+  await ports.store.create([{ key, value: ports.codec.encodeTombstone(loaded.state.version) }], call);
+  const [stands] = await ports.store.read([key], call);
+  if (stands === undefined) return; // Unknown: the reminder that is set comes back to it.
+  a.loaded = { ...loaded, buried: true };
+  a.buriedAt ??= ports.clock.elapsed();
+  ports.events.ended(a.id, loaded.state.version);
+  await ports.reminders.register(
+    CONTEXT,
+    a.id,
+    EXPIRE,
+    millis(ports.settings.dropDelayMs),
+    millis(Math.max(ports.settings.tendMs, ports.settings.dropDelayMs / 2)),
+  );
+}
+
+/** What the `expire` reminder does: ends the name when it is time, deletes its contents when that is due, and is cancelled when all is done. */
+export async function expire(a: Activation, world: World, call: Call, deadline: number): Promise<void> {
+  const { ports } = world;
+  const loaded = await load(a, ports, world.hot, call);
+  if (!loaded.state.ended && !isExpired(loaded.state, ports.clock.now())) return waitAgain(a, loaded, world);
+  await endName(a, world, call, deadline);
+  if (a.loaded?.buried !== true || a.buriedAt === undefined) return;
+  if (ports.clock.elapsed() - a.buriedAt < ports.settings.dropDelayMs) return;
+  if (await dropContents(a, world, call)) await ports.reminders.cancel(CONTEXT, a.id, EXPIRE);
+}
+
+/** It has moved, or gone: the reminder is set to when it is now. */
+async function waitAgain(a: Activation, loaded: Loaded, { ports }: World): Promise<void> {
+  const expiry = expiryOf(loaded.state);
+  if (expiry === undefined) await ports.reminders.cancel(CONTEXT, a.id, EXPIRE);
+  else await scheduleExpiry(a, expiry, ports);
+}
+
+/** Deletes records, pages, head and keys; true when nothing is left but the tombstone, which stays. The key table goes first: without it the rest is noise. */
+async function dropContents(a: Activation, { ports, hot }: World, call: Call): Promise<boolean> {
+  const [tombstone] = await ports.store.read([keyOf.tombstone(a.id)], call);
+  if (tombstone === undefined) return false;
+  const { version } = ports.codec.decodeTombstone(tombstone.value);
+  hot.forget(a.id);
+  const pages = a.loaded?.page ?? 0;
+  const keys = [keyOf.table(a.id), keyOf.head(a.id)];
+  for (let page = 1; page <= pages + 1; page++) keys.push(keyOf.page(a.id, page));
+  for (let v = 1; v <= version; v++) keys.push(keyOf.record(a.id, v));
+  let all = true;
+  for (let i = 0; i < keys.length; i += limits.drops_at_once) {
+    const dropped = await Promise.all(keys.slice(i, i + limits.drops_at_once).map((key) => ports.store.drop(key, call)));
+    all &&= dropped.every((outcome) => outcome === "dropped");
+  }
+  return all;
+}

@@ -1,0 +1,111 @@
+// The order of judgement of every call: size, JSON, grant, and only then the schema (design.md, section 3).
+
+import { judge } from "../core/grant.ts";
+import { type ContextMethod, contextMethods, Envelope, laterMethods, type TenantMethod, tenantMethods } from "../protocol/contract.ts";
+import { type Refusal, refuse } from "../protocol/errors.ts";
+import { explain } from "../protocol/explain.ts";
+import { type Claims, type Grantable, grantable } from "../protocol/grant.ts";
+import { ContextId, type ContextName, nameOf, TenantId, tenantOf } from "../protocol/ids.ts";
+import { JsonError, type RawAt, readJson } from "../protocol/json.ts";
+import { limits } from "../protocol/limits.ts";
+import { laterPolicies } from "../protocol/policy.ts";
+import type { Clock, Grants } from "./ports.ts";
+
+/** Members whose source text is the caller's own and is kept as it came. */
+const callersOwn: RawAt = { keys: new Set(["value", "arguments", "meta"]), under: new Set(["set"]) };
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+type World = { readonly grants: Grants; readonly clock: Clock };
+type Judged<M> = { readonly ok: true; readonly command: M; readonly claims: Claims };
+
+/** A call of a context: its command and the claims it comes under, or why not. */
+export function judgeContext(id: string, method: string, body: Uint8Array, world: World) {
+  const parsed = ContextId.safeParse(id);
+  const at = parsed.success ? { tenant: tenantOf(parsed.data), name: nameOf(parsed.data) } : undefined;
+  const wrongId = parsed.success ? undefined : explain(parsed.error);
+  return judgeCall(contextMethods, method as ContextMethod, (name) => name, at, wrongId, body, world);
+}
+
+/** A call of a tenant. */
+export function judgeTenant(id: string, method: string, body: Uint8Array, world: World) {
+  const parsed = TenantId.safeParse(id);
+  const at = parsed.success ? { tenant: parsed.data, name: undefined } : undefined;
+  const wrongId = parsed.success ? undefined : explain(parsed.error);
+  return judgeCall(tenantMethods, method as TenantMethod, (name) => `tenant.${name}`, at, wrongId, body, world);
+}
+
+type Methods = typeof contextMethods | typeof tenantMethods;
+type CommandOf<S extends Methods> = {
+  [M in keyof S]: S[M] extends { parse(data: unknown): infer T } ? { readonly method: M } & T : never;
+}[keyof S];
+
+function judgeCall<S extends Methods>(
+  methods: S,
+  method: string & keyof S,
+  grantName: (method: string) => string,
+  at: { readonly tenant: TenantId; readonly name: ContextName | undefined } | undefined,
+  wrongId: string | undefined,
+  body: Uint8Array,
+  world: World,
+): Judged<CommandOf<S>> | Refusal {
+  if (body.length > limits.bytes_per_body)
+    return refuse("too_large", `the body has ${body.length} bytes; at most ${limits.bytes_per_body}`);
+  const json = parseBody(body);
+  if (!json.ok) return json;
+  const envelope = Envelope.safeParse(json.value);
+  if (!envelope.success)
+    return refuse("denied", 'grant: there is none; send {"grant": "strata1.…", …}. An operator mints one with: npm run grant -- mint');
+  const { grant, ...rest } = envelope.data;
+
+  const claims = world.grants.verify(at?.tenant ?? world.grants.tenantOf(grant), grant);
+  if ("ok" in claims) return claims;
+  const asked = grantName(method);
+  const known = Object.hasOwn(methods, method) || laterMethods.includes(method);
+  const needed = known && isGrantable(asked) ? asked : undefined;
+  // A method that does not exist needs no leave, but who asks must hold a grant that is good for this context now.
+  const refused = judge(claims, needed, at?.tenant ?? claims.tenant, at?.name, world.clock.now());
+  if (refused !== undefined) return refused;
+
+  if (wrongId !== undefined) return refuse("invalid", `id: ${wrongId}`);
+  if (!Object.hasOwn(methods, method)) return noMethod(method, Object.keys(methods));
+  return parseArguments(methods, method, rest, claims);
+}
+
+function parseArguments<S extends Methods>(
+  methods: S,
+  method: string & keyof S,
+  rest: object,
+  claims: Claims,
+): Judged<CommandOf<S>> | Refusal {
+  const later = laterPolicy(rest);
+  if (later !== undefined) return later;
+  const schema = methods[method] as unknown as {
+    safeParse(data: unknown): { success: true; data: object } | { success: false; error: Parameters<typeof explain>[0] };
+  };
+  const parsed = schema.safeParse(rest);
+  if (!parsed.success) return refuse("invalid", explain(parsed.error));
+  return { ok: true, command: { method, ...parsed.data } as CommandOf<S>, claims };
+}
+
+function parseBody(body: Uint8Array): { ok: true; value: unknown } | Refusal {
+  try {
+    return { ok: true, value: readJson(decoder.decode(body), callersOwn) };
+  } catch (reason) {
+    if (reason instanceof JsonError) return refuse("invalid", `body: ${reason.message}`);
+    return refuse("invalid", "body: not UTF-8; send JSON in UTF-8");
+  }
+}
+
+function noMethod(method: string, methods: readonly string[]): Refusal {
+  if (laterMethods.includes(method)) return refuse("invalid", `${method}: not available yet; there are ${methods.join(", ")}`);
+  return refuse("invalid", `there is no such method; there are ${methods.join(", ")}`);
+}
+
+function laterPolicy(rest: object): Refusal | undefined {
+  const policy: unknown = "policy" in rest ? rest.policy : undefined;
+  const later =
+    typeof policy === "object" && policy !== null ? Object.keys(policy).find((field) => laterPolicies.includes(field)) : undefined;
+  return later === undefined ? undefined : refuse("invalid", `policy.${later}: not available yet; there is ttl`);
+}
+
+const isGrantable = (name: string): name is Grantable => (grantable as readonly string[]).includes(name);

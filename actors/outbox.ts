@@ -1,0 +1,63 @@
+// Events of all contexts of this host, on their way to the bus: after the commit, in order within a context, several in one call, one call in
+// flight at a time. What is lost here in a crash is found again: a context whose cursor is behind its version has events that are not out (C7).
+
+import type { ContextEvent } from "../core/record.ts";
+import type { Limits } from "../protocol/limits.ts";
+import type { Activation } from "./activation.ts";
+import type { Bus, Clock, Events } from "./ports.ts";
+
+type Waiting = { readonly a: Activation; readonly event: ContextEvent };
+type OutboxLimits = Pick<Limits, "events_per_publish" | "events_waiting" | "settle_pause_ms" | "settle_pause_max_ms">;
+
+export class Outbox {
+  readonly #ports: { readonly bus: Bus; readonly clock: Clock; readonly events: Events };
+  readonly #limits: OutboxLimits;
+  readonly #waiting: Waiting[] = [];
+  #flying: Promise<void> | undefined;
+
+  constructor(ports: { readonly bus: Bus; readonly clock: Clock; readonly events: Events }, outboxLimits: OutboxLimits) {
+    this.#ports = ports;
+    this.#limits = outboxLimits;
+  }
+
+  /** Whether an event of this context waits here. */
+  has(a: Activation): boolean {
+    return this.#waiting.some((waiting) => waiting.a === a);
+  }
+
+  /** False where there is no room: the reminder finds it later, nothing is lost (B2). */
+  add(a: Activation, event: ContextEvent): boolean {
+    if (this.#waiting.length >= this.#limits.events_waiting) return false;
+    this.#waiting.push({ a, event });
+    this.#flying ??= this.#fly().finally(() => {
+      this.#flying = undefined;
+    });
+    return true;
+  }
+
+  /** Resolves when nothing waits or is under way. */
+  async settled(): Promise<void> {
+    while (this.#flying !== undefined) await this.#flying;
+  }
+
+  async #fly(): Promise<void> {
+    let failures = 0;
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.slice(0, this.#limits.events_per_publish);
+      if (await this.#ports.bus.publish(batch.map(({ event }) => event))) {
+        failures = 0;
+        this.#waiting.splice(0, batch.length);
+        for (const { a, event } of batch) if (event.version === a.published + 1) a.published = event.version;
+        continue;
+      }
+      failures++;
+      if (failures >= GIVE_UP) {
+        // The bus is away for longer. Each context's reminder will bring its events back.
+        this.#waiting.length = 0;
+        return;
+      }
+      await this.#ports.clock.sleep(Math.min(this.#limits.settle_pause_ms * 2 ** failures, this.#limits.settle_pause_max_ms));
+    }
+  }
+}
+const GIVE_UP = 8;

@@ -1,0 +1,157 @@
+// The tenant actor: which contexts there are, and what holds for new ones.
+
+import { z } from "zod";
+import { isExpired } from "../core/context.ts";
+import { knownState } from "../core/directory.ts";
+import type { DirectoryState, Report, TenantCommand } from "../protocol/contract.ts";
+import { ContextError, type Refusal, refuse } from "../protocol/errors.ts";
+import { contextId, TenantId } from "../protocol/ids.ts";
+import { limits } from "../protocol/limits.ts";
+import { Policy } from "../protocol/policy.ts";
+import { instant, iso } from "../protocol/units.ts";
+import { Activation, Hot } from "./activation.ts";
+import { type ActorType, answer } from "./actor.ts";
+import { Leaves } from "./directory.ts";
+import { judgeTenant } from "./judge.ts";
+import { load } from "./load.ts";
+import type { Call, Ports } from "./ports.ts";
+import { Queue } from "./queue.ts";
+
+export const TENANT = "Tenant";
+
+const Stored = z.strictObject({ f: z.literal(1), created: z.int(), policy: Policy });
+type Stored = z.infer<typeof Stored>;
+type Live = { readonly queue: Queue; readonly leaves: Leaves };
+type Known = { readonly stored: Stored; readonly etag: string };
+
+export class TenantActor implements ActorType {
+  readonly name = TENANT;
+  readonly #ports: Ports;
+  readonly #live = new Map<TenantId, Live>();
+
+  constructor(ports: Ports) {
+    this.#ports = ports;
+  }
+
+  invoke(id: string, method: string, body: Uint8Array, call: Call): Promise<string> {
+    return answer(this.#ports, id, method, async () => {
+      const judged = judgeTenant(id, method, body, this.#ports);
+      if (!judged.ok) return judged;
+      const tenant = TenantId.parse(id);
+      const live = this.#activate(tenant);
+      const reply = await live.queue.run(() => this.#run(tenant, live, judged.command, call), call.signal);
+      return reply.ok ? JSON.stringify(reply) : reply;
+    });
+  }
+
+  async remind(): Promise<void> {} // A tenant sets no reminders.
+
+  async deactivate(id: string): Promise<void> {
+    this.#live.delete(id as TenantId);
+  }
+
+  async drain(): Promise<void> {
+    for (const { queue } of this.#live.values()) await queue.run(async () => {});
+  }
+
+  #activate(tenant: TenantId): Live {
+    const live = this.#live.get(tenant) ?? { queue: new Queue(limits), leaves: new Leaves(tenant, this.#ports) };
+    this.#live.set(tenant, live);
+    return live;
+  }
+
+  #run(tenant: TenantId, live: Live, command: TenantCommand, call: Call): Promise<{ readonly ok: true } | Refusal> {
+    switch (command.method) {
+      case "create":
+        return this.#create(tenant, call);
+      case "configure":
+        return this.#configure(tenant, command.policy, call);
+      case "register":
+        return this.#register(tenant, live, command.contexts, call);
+      case "list":
+        return this.#list(tenant, live, command, call);
+    }
+  }
+
+  /** Has one effect however often it is repeated. */
+  async #create(tenant: TenantId, call: Call) {
+    const stored: Stored = { f: 1, created: this.#ports.clock.now(), policy: {} };
+    if ((await this.#read(tenant, call)) !== undefined) return { ok: true, tenant, created: false } as const;
+    const outcome = await this.#ports.store.create([{ key: key(tenant), value: encode(stored) }], call);
+    if (outcome === "created") return { ok: true, tenant, created: true } as const;
+    if ((await this.#read(tenant, call)) !== undefined) return { ok: true, tenant, created: false } as const;
+    throw unknownOutcome();
+  }
+
+  async #configure(tenant: TenantId, policy: Policy, call: Call) {
+    for (let attempt = 0; attempt < limits.tenant_attempts; attempt++) {
+      const known = await this.#read(tenant, call);
+      if (known === undefined) return noTenant(tenant);
+      const stored = { ...known.stored, policy: { ...known.stored.policy, ...policy } };
+      if (JSON.stringify(stored) === JSON.stringify(known.stored)) return { ok: true, tenant } as const;
+      if ((await this.#ports.store.replace(key(tenant), encode(stored), known.etag, call)) === "written")
+        return { ok: true, tenant } as const;
+      await this.#ports.clock.sleep(limits.settle_pause_ms);
+    }
+    throw unknownOutcome();
+  }
+
+  async #register(tenant: TenantId, live: Live, reports: readonly Report[], call: Call) {
+    const known = await this.#read(tenant, call);
+    if (known === undefined) return noTenant(tenant);
+    await live.leaves.enter(reports, call);
+    return { ok: true, policy: known.stored.policy } as const;
+  }
+
+  async #list(tenant: TenantId, live: Live, query: Extract<TenantCommand, { method: "list" }>, call: Call) {
+    if ((await this.#read(tenant, call)) === undefined) return noTenant(tenant);
+    const { prefix = "", after = "", limit = limits.list_default } = query;
+    const contexts: { name: string; state: DirectoryState; version: number; at: string | null }[] = [];
+    let seen = 0;
+    let last = after;
+    // A prefix itself may be a name, and `from` begins after what it is given: begin just before the prefix.
+    for await (const entry of live.leaves.from(after >= prefix ? after : before(prefix), call)) {
+      if (!entry.name.startsWith(prefix)) {
+        if (entry.name > prefix) break;
+        continue;
+      }
+      if (contexts.length >= limit || seen >= limits.contexts_per_list) return { ok: true, contexts, next: last } as const;
+      seen++;
+      last = entry.name;
+      const row = await this.#row(tenant, entry, call);
+      if (query.state === undefined || query.state === row.state) contexts.push(row);
+    }
+    return { ok: true, contexts } as const;
+  }
+
+  /** The context is asked itself where the directory cannot know: in the store, since its actor may just be waiting for this one. */
+  async #row(tenant: TenantId, entry: Report, call: Call) {
+    const now = this.#ports.clock.now();
+    const state = knownState(entry, now);
+    const at = entry.version === 0 ? null : iso(instant(entry.at));
+    if (state !== undefined) return { name: entry.name, state, version: entry.version, at };
+    const loaded = await load(new Activation(contextId(tenant, entry.name)), this.#ports, new Hot({ bytes_hot: 0 }), call);
+    const { version } = loaded.state;
+    const expired = loaded.state.ended || isExpired(loaded.state, now);
+    const found: DirectoryState = expired ? "expired" : version === 0 ? "empty" : "live";
+    return { name: entry.name, state: found, version: Math.max(version, entry.version), at: version === 0 ? at : iso(loaded.state.at) };
+  }
+
+  async #read(tenant: TenantId, call: Call): Promise<Known | undefined> {
+    const [stored] = await this.#ports.store.read([key(tenant)], call);
+    return stored === undefined
+      ? undefined
+      : { stored: Stored.parse(JSON.parse(new TextDecoder().decode(stored.value))), etag: stored.etag };
+  }
+}
+
+const key = (tenant: TenantId): string => `${tenant}/tenant`;
+const encode = (stored: Stored): Uint8Array => new TextEncoder().encode(JSON.stringify(stored));
+/** A text that sorts before `prefix` and after all that sort before it. */
+const before = (prefix: string): string =>
+  prefix === "" ? "" : `${prefix.slice(0, -1)}${String.fromCharCode(prefix.charCodeAt(prefix.length - 1) - 1)}\uffff`;
+
+const noTenant = (tenant: TenantId): Refusal =>
+  refuse("not_found", `there is no tenant ${tenant}; an operator creates it with: npm run grant -- create ${tenant}`);
+const unknownOutcome = (): ContextError =>
+  new ContextError("unavailable", "the store did not say in time whether it was written; repeat it", { details: { outcome: "unknown" } });

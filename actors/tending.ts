@@ -1,0 +1,48 @@
+// What a context's `tend` reminder does: whatever turns left undone, until nothing is (C7).
+
+import { eventOf } from "../core/record.ts";
+import { limits } from "../protocol/limits.ts";
+import { type Activation, keyOf, type Loaded } from "./activation.ts";
+import { load } from "./load.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Call } from "./ports.ts";
+import { CONTEXT, TEND } from "./prepare.ts";
+import { entries } from "./records.ts";
+import { type Reporter, reportOf } from "./reporter.ts";
+import type { World } from "./world.ts";
+
+export type Aftermath = { readonly outbox: Outbox; readonly reporter: Reporter };
+
+/** Publishes, reports and writes the head; cancels the reminder when all of it was done before. */
+export async function tend(a: Activation, world: World, { outbox, reporter }: Aftermath, call: Call): Promise<void> {
+  const { ports } = world;
+  const loaded = await load(a, ports, world.hot, call);
+  const { version } = loaded.state;
+  const behind = ports.settings.events && a.published < version;
+  if (behind && !outbox.has(a)) await publishAgain(a, loaded, world, outbox, call);
+  if (a.reported < version) reporter.tell(a, reportOf(a.id, loaded.state));
+  if (a.head < version || loaded.state.published < a.published) await writeHead(a, loaded, world, call);
+  if (behind || a.reported < version || a.head < version) return ports.events.tended(a.id, "unfinished");
+  await ports.reminders.cancel(CONTEXT, a.id, TEND);
+  a.reminded = false;
+  ports.events.tended(a.id, "clean");
+}
+
+/** Finds the events that are not known to be out. They may be told twice; their id says which version they are of. */
+async function publishAgain(a: Activation, loaded: Loaded, world: World, outbox: Outbox, call: Call): Promise<void> {
+  const to = Math.min(loaded.state.version, a.published + limits.events_per_publish);
+  for await (const entry of entries(a, loaded, a.published + 1, to, world, call)) {
+    if (!outbox.add(a, eventOf(a.id, entry))) return;
+  }
+}
+
+/** The head is a hint: written without a condition, and lost without harm. */
+export async function writeHead(a: Activation, loaded: Loaded, { ports }: World, call: Call): Promise<void> {
+  if (loaded.state.version === 0 || loaded.state.ended) {
+    a.head = loaded.state.version;
+    return;
+  }
+  loaded.state.keys.prune(ports.clock.now(), limits);
+  const head = ports.codec.encodeHead(a.id, loaded.keys, { ...loaded.state, published: a.published }, loaded.page);
+  if ((await ports.store.put(keyOf.head(a.id), head, call)) === "written") a.head = loaded.state.version;
+}

@@ -1,0 +1,28 @@
+// What a grant allows (P1). Whether it is genuine is the keyring's to say; this module only reads claims.
+
+import { type Refusal, refuse } from "../protocol/errors.ts";
+import type { Claims, Grantable } from "../protocol/grant.ts";
+import type { ContextName, TenantId } from "../protocol/ids.ts";
+import { type Instant, instant, iso } from "../protocol/units.ts";
+
+/** A refusal, or undefined where `claims` allow `method` (any, where none is named) on the context, or without a name on the tenant itself, now. */
+export function judge(
+  claims: Claims,
+  method: Grantable | undefined,
+  tenant: TenantId,
+  name: ContextName | undefined,
+  now: Instant,
+): Refusal | undefined {
+  if (claims.tenant !== tenant) return refuse("denied", "the grant is for another tenant");
+  if (now >= claims.expires) return refuse("denied", `the grant expired at ${iso(instant(claims.expires))}; ask for a new one`);
+  if (method !== undefined && !claims.methods.includes(method) && !claims.methods.includes("*")) {
+    return refuse("denied", `the grant of ${claims.subject} does not allow ${method}; it allows ${claims.methods.join(", ") || "nothing"}`);
+  }
+  if (name !== undefined && !claims.contexts.some((pattern) => matches(pattern, name))) {
+    return refuse("denied", `the grant of ${claims.subject} does not reach this context`);
+  }
+  return undefined;
+}
+
+const matches = (pattern: string, name: string): boolean =>
+  pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;

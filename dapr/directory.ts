@@ -1,0 +1,79 @@
+// The tenant actor, as contexts reach it: through the sidecar, gathered so that many entries are one call and one call is under way for each tenant.
+
+import { z } from "zod";
+import type { Directory } from "../actors/ports.ts";
+import { TENANT } from "../actors/tenant.ts";
+import { Refused, type Report, replies } from "../protocol/contract.ts";
+import { type Refusal, refuse } from "../protocol/errors.ts";
+import { type ContextId, nameOf, type TenantId, tenantOf } from "../protocol/ids.ts";
+import { limits } from "../protocol/limits.ts";
+import type { Policy } from "../protocol/policy.ts";
+import type { Sidecar } from "./sidecar.ts";
+
+type Answer = { readonly ok: true; readonly policy: Policy } | Refusal;
+type Waiting = { readonly report: Report; readonly settle: (answer: Answer) => void };
+
+const Reply = z.union([replies["tenant.register"], Refused]);
+
+export class SidecarDirectory implements Directory {
+  readonly #sidecar: Sidecar;
+  /** A grant for `tenant.register`, short-lived, minted by this host. */
+  readonly #grant: (tenant: TenantId) => string;
+  readonly #waiting = new Map<TenantId, Waiting[]>();
+
+  constructor(sidecar: Sidecar, grant: (tenant: TenantId) => string) {
+    this.#sidecar = sidecar;
+    this.#grant = grant;
+  }
+
+  enter(id: ContextId): Promise<Answer> {
+    return this.#tell(tenantOf(id), { name: nameOf(id), version: 0, at: 0, expires: null, ended: false });
+  }
+
+  async report(tenant: TenantId, report: Report): Promise<boolean> {
+    return (await this.#tell(tenant, report)).ok;
+  }
+
+  #tell(tenant: TenantId, report: Report): Promise<Answer> {
+    return new Promise((settle) => {
+      const waiting = this.#waiting.get(tenant);
+      if (waiting !== undefined) {
+        waiting.push({ report, settle });
+        return;
+      }
+      this.#waiting.set(tenant, [{ report, settle }]);
+      void this.#fly(tenant);
+    });
+  }
+
+  async #fly(tenant: TenantId): Promise<void> {
+    for (let batch = this.#take(tenant); batch.length > 0; batch = this.#take(tenant)) {
+      const answer = await this.#send(
+        tenant,
+        batch.map(({ report }) => report),
+      );
+      for (const { settle } of batch) settle(answer);
+    }
+    this.#waiting.delete(tenant);
+  }
+
+  #take(tenant: TenantId): Waiting[] {
+    return this.#waiting.get(tenant)?.splice(0, limits.reports_per_call) ?? [];
+  }
+
+  async #send(tenant: TenantId, contexts: readonly Report[]): Promise<Answer> {
+    const body = JSON.stringify({ grant: this.#grant(tenant), contexts });
+    const { status, body: bytes } = await this.#sidecar.call("POST", `/v1.0/actors/${TENANT}/${tenant}/method/register`, body);
+    const reply = status === 200 ? Reply.safeParse(parse(bytes)) : undefined;
+    if (reply?.success) return reply.data.ok ? { ok: true, policy: reply.data.policy } : refuse(reply.data.code, reply.data.message);
+    return refuse("unavailable", "the tenant's directory does not answer; try again", { details: { outcome: "none" } });
+  }
+}
+
+function parse(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString());
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,228 @@
+// The actor host: the routes that the sidecar calls, on node:http. Another actor type is one file that implements ActorType and one line in
+// services/host. What is not the sidecar's to ask is refused here, before anything is parsed.
+
+import { timingSafeEqual } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { ActorType } from "../actors/actor.ts";
+import type { Call, Events } from "../actors/ports.ts";
+import { refuse } from "../protocol/errors.ts";
+import { limits } from "../protocol/limits.ts";
+
+export type HostOptions = {
+  /** The actor types that will be served: the sidecar asks for them before it is of use to us. */
+  readonly types: readonly string[];
+  /** Where to listen; port 0 takes a free one. */
+  readonly host: string;
+  readonly port: number;
+  /** APP_API_TOKEN: what the sidecar sends with every call. Without one, whoever reaches the port is believed to be the sidecar. */
+  readonly appToken: string | undefined;
+  /** Actors that are idle for so long are taken away, as a Go duration. */
+  readonly actorIdleTimeout: string;
+  readonly drainOngoingCallTimeout: string;
+  readonly events: Pick<Events, "failed">;
+};
+
+export type Host = {
+  readonly port: number;
+  /** From now on `actors` are served, and the sidecar is told that they may come. */
+  ready(actors: readonly ActorType[]): void;
+  /** Lets what runs end, for at most `ms`, then closes. New calls are told to come back. */
+  close(ms: number): Promise<void>;
+};
+
+/** The sidecar keeps idle connections for 90 s; whoever closes first must not be us, or a call is lost on a dead connection. */
+const KEEP_ALIVE_MS = 100_000;
+const HEADERS_MS = 10_000;
+const REQUEST_MS = 30_000;
+const ACTOR_PATH = /^\/actors\/([^/]+)\/([^/]+)(?:\/method\/([^/]+)(?:\/([^/]+))?)?$/;
+
+export async function startHost(options: HostOptions): Promise<Host> {
+  const serving = new Serving(options);
+  const server = createServer(
+    { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS },
+    (request, response) => {
+      serving.serve(request, response).catch((reason: unknown) => {
+        options.events.failed("host", "serve", reason);
+        if (!response.headersSent) send(response, 500, refuse("internal", "the call failed inside Strata"));
+        else response.destroy();
+      });
+    },
+  );
+  await listen(server, options);
+  const address = server.address();
+  return {
+    port: typeof address === "object" && address !== null ? address.port : options.port,
+    ready: (actors) => serving.ready(actors),
+    close: (ms) => serving.close(server, ms),
+  };
+}
+
+async function listen(server: Server, { host, port }: HostOptions): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => resolve());
+  });
+}
+
+class Serving {
+  readonly #options: HostOptions;
+  #actors: ReadonlyMap<string, ActorType> = new Map();
+  readonly #token: Buffer | undefined;
+  #state: "starting" | "ready" | "draining" = "starting";
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+    this.#token = options.appToken === undefined ? undefined : Buffer.from(options.appToken);
+  }
+
+  ready(actors: readonly ActorType[]): void {
+    this.#actors = new Map(actors.map((actor) => [actor.name, actor]));
+    this.#state = "ready";
+  }
+
+  async close(server: Server, ms: number): Promise<void> {
+    this.#state = "draining";
+    const patience = AbortSignal.timeout(ms);
+    await Promise.all([...this.#actors.values()].map((actor) => actor.drain(patience)));
+    server.close();
+    server.closeIdleConnections();
+    await Promise.race([Promise.allSettled(this.#running), aborted(patience)]);
+    server.closeAllConnections();
+  }
+
+  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = pathOf(request);
+    if (path === "/healthz") return this.#health(request, response);
+    if (!this.#isSidecar(request))
+      return send(response, 401, refuse("denied", "this port is the sidecar's; call /v1.0/actors/… at a sidecar"));
+    if (path === "/dapr/config" && request.method === "GET") return send(response, 200, this.#config());
+    if (path === "/dapr/subscribe" && request.method === "GET") return send(response, 200, []);
+    const [, type = "", id = "", method, reminder] = ACTOR_PATH.exec(path ?? "") ?? [];
+    const actor = this.#actors.get(type);
+    if (actor === undefined && this.#options.types.includes(type)) return send(response, 200, goingAway("is not ready yet"));
+    if (actor === undefined) return send(response, 404, refuse("not_found", "there is nothing at this path"));
+    if (method === undefined) return this.#deactivate(actor, id, request, response);
+    if (request.method !== "PUT" && request.method !== "POST")
+      return send(response, 405, refuse("invalid", "actor methods are called by PUT or POST"));
+    if (this.#state === "draining") return send(response, 200, goingAway("is going away"));
+    const work =
+      reminder === undefined
+        ? this.#invoke(actor, id, method, request, response)
+        : this.#remind(actor, id, method, reminder, request, response);
+    this.#running.add(work);
+    await work.finally(() => this.#running.delete(work));
+  }
+
+  async #invoke(actor: ActorType, id: string, method: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await readBody(request);
+    if (body === undefined) {
+      send(response, 413, refuse("too_large", `the body is larger than ${limits.bytes_per_body} bytes`), true);
+      return;
+    }
+    sendText(response, 200, await actor.invoke(id, method, body, callOf(request, response)));
+  }
+
+  async #remind(
+    actor: ActorType,
+    id: string,
+    method: string,
+    reminder: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    // A caller can name the method "remind/x"; then the sidecar marks the call as one that came over its API. Real fires carry no such mark.
+    if (request.headers["dapr-api-call"] !== undefined || method !== "remind")
+      return send(response, 403, refuse("denied", "only the runtime fires reminders and timers"));
+    if ((await readBody(request)) === undefined) return send(response, 413, refuse("too_large", "a reminder carries no such data"), true);
+    try {
+      await actor.remind(id, reminder, callOf(request, response));
+      send(response, 200, {});
+    } catch (reason) {
+      this.#options.events.failed(id, `remind/${reminder}`, reason);
+      send(response, 500, refuse("unavailable", "the reminder could not be served; it fires again"));
+    }
+  }
+
+  async #deactivate(actor: ActorType, id: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== "DELETE") return send(response, 405, refuse("invalid", "only DELETE goes here"));
+    await actor.deactivate(id);
+    send(response, 200, {});
+  }
+
+  #health(request: IncomingMessage, response: ServerResponse): void {
+    if (request.method !== "GET" && request.method !== "HEAD") send(response, 405, refuse("invalid", "only GET goes here"));
+    else send(response, this.#state === "ready" ? 200 : 503, { status: this.#state, running: this.#running.size });
+  }
+
+  #config() {
+    return {
+      entities: this.#options.types,
+      actorIdleTimeout: this.#options.actorIdleTimeout,
+      drainOngoingCallTimeout: this.#options.drainOngoingCallTimeout,
+      drainRebalancedActors: true,
+    };
+  }
+
+  #isSidecar(request: IncomingMessage): boolean {
+    if (this.#token === undefined) return true;
+    const sent = request.headers["dapr-api-token"];
+    const token = Buffer.from(typeof sent === "string" ? sent : "");
+    return token.length === this.#token.length && timingSafeEqual(token, this.#token);
+  }
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+
+const goingAway = (what: string) =>
+  refuse("unavailable", `this host ${what}; call again`, { retryAfterMs: limits.queue_retry_after_ms, details: { outcome: "none" } });
+
+/** The decoded path, or undefined where it does not decode. */
+function pathOf(request: IncomingMessage): string | undefined {
+  const raw = (request.url ?? "").split("?", 1)[0] ?? "";
+  try {
+    // Segment by segment, so that an encoded slash in an id stays inside it.
+    return raw
+      .split("/")
+      .map((part) => decodeURIComponent(part).replaceAll("/", "%2F"))
+      .join("/");
+  } catch {
+    return undefined;
+  }
+}
+
+function callOf(request: IncomingMessage, response: ServerResponse): Call {
+  const gone = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) gone.abort();
+  });
+  const traceparent = request.headers["traceparent"];
+  return typeof traceparent === "string" ? { signal: gone.signal, traceparent } : { signal: gone.signal };
+}
+
+/** The whole body, or undefined where it is larger than a body may be: that is found before it is held, let alone parsed. */
+async function readBody(request: IncomingMessage): Promise<Uint8Array | undefined> {
+  if (Number(request.headers["content-length"] ?? 0) > limits.bytes_per_body) return undefined;
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > limits.bytes_per_body) return undefined;
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+}
+
+const send = (response: ServerResponse, status: number, body: unknown, close = false): void =>
+  sendText(response, status, JSON.stringify(body), close);
+
+function sendText(response: ServerResponse, status: number, text: string, close = false): void {
+  const body = Buffer.from(text);
+  response.writeHead(status, {
+    "content-type": "application/json",
+    "content-length": body.length,
+    ...(close ? { connection: "close" } : {}),
+  });
+  response.end(body);
+}

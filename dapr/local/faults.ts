@@ -1,0 +1,57 @@
+import type { Die } from "../clock.ts";
+
+/**
+ * What the real runtime does to its callers and hosts, each to be switched on by itself. A share is drawn for every event: 0 never, 1 always.
+ * All are off unless a test asks for them.
+ */
+export type Faults = {
+  /** A queued call whose caller goes away frees the lock for the first waiter, while the running turn goes on. */
+  readonly queuedCallerFreesLock: boolean;
+  /** A running call whose caller goes away is cancelled at the app and frees the lock, while its handler still runs. */
+  readonly runningCallerFreesLock: boolean;
+  /** A turn that is longer than actorIdleTimeout is cancelled, and its actor deactivated, while its handler still runs. */
+  readonly idleCancelsTurns: boolean;
+  /** Share of turns that are cancelled at the app after `turnTwiceAfterMs` and run again, as when a host joins. */
+  readonly turnTwice: number;
+  readonly turnTwiceAfterMs: number;
+  /** Share of writes that are applied and answered 500. */
+  readonly writeAppliedYet500: number;
+  /** Share of writes that are not applied and answered 500. */
+  readonly writeLost: number;
+  /** Share of writes that are answered 500 and applied `writeLateMs` later. */
+  readonly writeLate: number;
+  readonly writeLateMs: number;
+  /** Share of messages that are delivered twice, in parallel. */
+  readonly deliverTwice: number;
+  /** Share of reminders that fire twice, one after the other. */
+  readonly remindTwice: number;
+  /** Share of reminders that fire `remindLateMs` late. */
+  readonly remindLate: number;
+  readonly remindLateMs: number;
+};
+
+export const noFaults: Faults = {
+  queuedCallerFreesLock: false,
+  runningCallerFreesLock: false,
+  idleCancelsTurns: false,
+  turnTwice: 0,
+  turnTwiceAfterMs: 20,
+  writeAppliedYet500: 0,
+  writeLost: 0,
+  writeLate: 0,
+  writeLateMs: 20,
+  deliverTwice: 0,
+  remindTwice: 0,
+  remindLate: 0,
+  remindLateMs: 100,
+};
+
+/** What daprd 1.18 does every time; the rest it does now and then. */
+export const daprdDangers: Faults = { ...noFaults, queuedCallerFreesLock: true, runningCallerFreesLock: true, idleCancelsTurns: true };
+
+export function drawn(share: number, die: Die): boolean {
+  if (share <= 0) return false;
+  if (share >= 1) return true;
+  const drawn = Buffer.from(die.bytes(4)).readUInt32LE(0);
+  return drawn / 2 ** 32 < share;
+}

@@ -1,0 +1,91 @@
+// The state API of the sidecar as the store of records. What the kinds of stores do is in docs/decisions: on Redis a transaction drops the
+// first-write mark, so several records go in one POST; on SQLite and PostgreSQL they go in one transaction, since there a POST of several keys is
+// several writes that lock each other.
+
+import { z } from "zod";
+import type { Call, Store, Stored } from "../actors/ports.ts";
+import { ContextError } from "../protocol/errors.ts";
+import type { Sidecar } from "./sidecar.ts";
+
+/** How several keys are created in one call. */
+export type GroupPath = "transaction" | "post";
+
+const BulkRow = z.object({ key: z.string(), data: z.unknown().optional(), etag: z.string().nullish(), error: z.string().nullish() });
+const Bulk = z.array(BulkRow);
+
+export class StateStore implements Store {
+  readonly #sidecar: Sidecar;
+  readonly #path: string;
+  readonly #group: GroupPath;
+
+  constructor(sidecar: Sidecar, component: string, group: GroupPath) {
+    this.#sidecar = sidecar;
+    this.#path = `/v1.0/state/${encodeURIComponent(component)}`;
+    this.#group = group;
+  }
+
+  async read(keys: readonly string[], call: Call = {}): Promise<(Stored | undefined)[]> {
+    const [only] = keys;
+    if (keys.length === 1 && only !== undefined) return [await this.#get(only, call)];
+    const { status, body } = await this.#sidecar.call("POST", `${this.#path}/bulk`, JSON.stringify({ keys, parallelism: 10 }), call);
+    if (status === 204) return keys.map(() => undefined);
+    if (status !== 200) throw unreachable("read", status);
+    const rows = new Map(Bulk.parse(JSON.parse(body.toString())).map((row) => [row.key, row]));
+    return keys.map((key) => {
+      const row = rows.get(key);
+      if (row === undefined || row.error) throw unreachable("read", status);
+      if (row.data === undefined || row.data === null) return undefined;
+      return { value: decode(row.data), etag: row.etag ?? "" };
+    });
+  }
+
+  async #get(key: string, call: Call): Promise<Stored | undefined> {
+    const { status, body, etag } = await this.#sidecar.call("GET", `${this.#path}/${encodeURIComponent(key)}`, undefined, call);
+    if (status === 204 || (status === 200 && body.length === 0)) return undefined;
+    if (status !== 200) throw unreachable("read", status);
+    // The answer is a JSON string of base64: cut off its quotes, the rest needs no parser.
+    return { value: Buffer.from(body.subarray(1, body.length - 1).toString("latin1"), "base64"), etag: etag ?? "" };
+  }
+
+  async create(entries: readonly { readonly key: string; readonly value: Uint8Array }[], call: Call = {}): Promise<"created" | "unknown"> {
+    const several = entries.length > 1 && this.#group === "transaction";
+    const rows = entries.map(({ key, value }) => createRow(key, value));
+    const body = several
+      ? `{"operations":[${rows.map((row) => `{"operation":"upsert","request":${row}}`).join(",")}]}`
+      : `[${rows.join(",")}]`;
+    const { status } = await this.#sidecar.call("POST", several ? `${this.#path}/transaction` : this.#path, body, call);
+    return status === 204 ? "created" : "unknown";
+  }
+
+  async put(key: string, value: Uint8Array, call: Call = {}): Promise<"written" | "unknown"> {
+    const { status } = await this.#sidecar.call("POST", this.#path, `[{"key":${JSON.stringify(key)},"value":"${encode(value)}"}]`, call);
+    return status === 204 ? "written" : "unknown";
+  }
+
+  async replace(key: string, value: Uint8Array, etag: string, call: Call = {}): Promise<"written" | "unknown"> {
+    const row = `{"key":${JSON.stringify(key)},"value":"${encode(value)}","etag":${JSON.stringify(etag)},"options":{"concurrency":"first-write"}}`;
+    const { status } = await this.#sidecar.call("POST", this.#path, `[${row}]`, call);
+    return status === 204 ? "written" : "unknown";
+  }
+
+  async drop(key: string, call: Call = {}): Promise<"dropped" | "unknown"> {
+    const { status } = await this.#sidecar.call("DELETE", `${this.#path}/${encodeURIComponent(key)}`, undefined, call);
+    return status === 204 || status === 200 ? "dropped" : "unknown";
+  }
+}
+
+/** Values travel through the sidecar as JSON and come back with sorted keys and other numbers; base64 in a string comes back as it was. */
+const encode = (value: Uint8Array): string => Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64");
+
+const createRow = (key: string, value: Uint8Array): string =>
+  `{"key":${JSON.stringify(key)},"value":"${encode(value)}","options":{"concurrency":"first-write"}}`;
+
+function decode(data: unknown): Uint8Array {
+  if (typeof data !== "string") throw new ContextError("internal", "the store holds something that is not ours under one of our keys");
+  return Buffer.from(data, "base64");
+}
+
+const unreachable = (doing: string, status: number): ContextError =>
+  new ContextError("unavailable", `the store could not be ${doing}: the sidecar answered ${status === 0 ? "nothing in time" : status}`, {
+    details: { outcome: "none" },
+  });

@@ -1,0 +1,52 @@
+import { ContextError } from "../../protocol/errors.ts";
+import { explain } from "../../protocol/explain.ts";
+import { Claims } from "../../protocol/grant.ts";
+import { type Instant, later, millis } from "../../protocol/units.ts";
+
+type Wish = {
+  readonly tenant: string;
+  readonly subject: string;
+  readonly contexts: string;
+  readonly methods: string;
+  readonly ttl: string;
+};
+
+const units: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Claims as an operator words them. Throws ContextError "invalid". */
+export function claimsFrom(wish: Wish, now: Instant): Claims {
+  const words = (text: string): string[] =>
+    text
+      .split(",")
+      .map((word) => word.trim())
+      .filter((word) => word !== "");
+  const [, count = "", unit = ""] = /^(\d{1,9})([smhd])$/.exec(wish.ttl) ?? [];
+  const length = Number(count) * (units[unit] ?? 0);
+  if (!(length > 0)) throw new ContextError("invalid", `--ttl: saw "${wish.ttl}"; write a number and s, m, h or d, like 12h`);
+  const parsed = Claims.safeParse({
+    v: 1,
+    tenant: wish.tenant,
+    subject: wish.subject,
+    contexts: words(wish.contexts),
+    methods: words(wish.methods),
+    expires: later(now, millis(length)),
+  });
+  if (!parsed.success) throw new ContextError("invalid", explain(parsed.error));
+  return parsed.data;
+}
+
+/** What a token says; whether it is true is another question. Throws ContextError "invalid". */
+export function explainToken(token: string): Claims {
+  const payload = token.split(".")[2] ?? "";
+  const parsed = Claims.safeParse(parseJson(Buffer.from(payload, "base64url").toString()));
+  if (!parsed.success) throw new ContextError("invalid", "this is no grant; one looks like strata1.<epoch>.<claims>.<signature>");
+  return parsed.data;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

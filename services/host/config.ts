@@ -1,0 +1,70 @@
+// All that the host reads from its environment. Every name, its default and why is in docs/configuration.md.
+
+import { z } from "zod";
+import { ContextError } from "../../protocol/errors.ts";
+import { limits } from "../../protocol/limits.ts";
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const ms = z.coerce.number().int().positive();
+
+const Environment = z.object({
+  STRATA_HOST: z.string().default("127.0.0.1"),
+  STRATA_PORT: port.default(3000),
+  DAPR_HTTP_ENDPOINT: z.url().optional(),
+  DAPR_HTTP_PORT: port.default(3501),
+  DAPR_API_TOKEN: z.string().min(1).optional(),
+  APP_API_TOKEN: z.string().min(1).optional(),
+  STRATA_STATE_STORE: z.string().default("store"),
+  STRATA_PUBSUB: z.string().default("bus"),
+  STRATA_SECRET_STORE: z.string().default("secrets"),
+  STRATA_ROOT_KEY: z.string().min(1).optional(),
+  STRATA_EVENTS: z.enum(["on", "off"]).default("on"),
+  STRATA_DROP_DELAY_MS: ms.default(limits.drop_delay_ms),
+  STRATA_HOT_MS: ms.default(limits.hot_ms),
+  STRATA_TEND_MS: ms.default(limits.tend_period_ms),
+  STRATA_REDIS_URL: z.string().optional(),
+  STRATA_ACCEPT_LOSS: z.enum(["yes", "no"]).default("no"),
+  STRATA_LOG: z.enum(["debug", "info", "warn", "error"]).default("info"),
+  STRATA_IDLE_TIMEOUT: z.string().default("30m"),
+  STRATA_SIDECAR_WAIT_MS: ms.default(120_000),
+  STRATA_DRAIN_MS: ms.default(20_000),
+});
+
+export type HostConfig = ReturnType<typeof readConfig>;
+
+/** Throws ContextError "invalid" that names each variable that is wrong. */
+export function readConfig(environment: Readonly<Record<string, string | undefined>> = process.env) {
+  const parsed = Environment.safeParse(environment);
+  if (!parsed.success)
+    throw new ContextError("invalid", parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "));
+  const env = parsed.data;
+  if (env.STRATA_HOT_MS * 2 > env.STRATA_DROP_DELAY_MS) {
+    throw new ContextError(
+      "invalid",
+      `STRATA_HOT_MS: ${env.STRATA_HOT_MS} is more than half of STRATA_DROP_DELAY_MS, ${env.STRATA_DROP_DELAY_MS}; a hot read would outlive its proof`,
+    );
+  }
+  return {
+    host: env.STRATA_HOST,
+    port: env.STRATA_PORT,
+    sidecarUrl: env.DAPR_HTTP_ENDPOINT ?? `http://127.0.0.1:${env.DAPR_HTTP_PORT}`,
+    sidecarToken: env.DAPR_API_TOKEN,
+    sidecarWaitMs: env.STRATA_SIDECAR_WAIT_MS,
+    appToken: env.APP_API_TOKEN,
+    stateStore: env.STRATA_STATE_STORE,
+    pubsub: env.STRATA_PUBSUB,
+    secretStore: env.STRATA_SECRET_STORE,
+    rootKey: env.STRATA_ROOT_KEY,
+    settings: {
+      dropDelayMs: env.STRATA_DROP_DELAY_MS,
+      hotMs: env.STRATA_HOT_MS,
+      tendMs: env.STRATA_TEND_MS,
+      events: env.STRATA_EVENTS === "on",
+    },
+    redisUrl: env.STRATA_REDIS_URL,
+    acceptLoss: env.STRATA_ACCEPT_LOSS === "yes",
+    logLevel: env.STRATA_LOG,
+    actorIdleTimeout: env.STRATA_IDLE_TIMEOUT,
+    drainMs: env.STRATA_DRAIN_MS,
+  } as const;
+}

@@ -1,0 +1,31 @@
+import { systemClock, systemDie } from "../../dapr/clock.ts";
+import { ContextError } from "../../protocol/errors.ts";
+import { iso } from "../../protocol/units.ts";
+import { makeEvents } from "../telemetry/events.ts";
+import { jsonLog } from "../telemetry/log.ts";
+import { readConfig } from "./config.ts";
+import { runHost } from "./host.ts";
+
+try {
+  const config = readConfig();
+  const log = jsonLog(
+    config.logLevel,
+    (line) => process.stderr.write(line),
+    () => iso(systemClock.now()),
+  );
+  const host = await runHost(config, { clock: systemClock, die: systemDie, events: makeEvents(log) });
+  log("info", "serving", { port: host.port });
+  await signalled();
+  log("info", "draining", {});
+  await host.close();
+  log("info", "stopped", {});
+} catch (reason) {
+  console.error(reason instanceof ContextError ? reason.message : reason);
+  process.exitCode = 1;
+}
+
+function signalled(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+  });
+}

@@ -1,0 +1,142 @@
+// The blocks of which messages are made, in the spellings of many frameworks: text, tool calls, tool results, media. A block that is none
+// of these becomes a json part, whole, so that what the model saw stays in the content and in its order.
+
+import { limits } from "../../protocol/limits.ts";
+import { type Fields, fieldsOf, pick, pickString, wordOf, words } from "./fields.ts";
+import type { Lift, ResultNodes, Shelf } from "./lift.ts";
+import { memberOf, type ObjectTree, type StringTree, stringOf, type Tree } from "./tree.ts";
+
+/** Whatever stands where a message has its content. */
+export function liftContent(node: Tree, lift: Lift): void {
+  if (node.kind === "string") lift.text(node);
+  else if (node.kind === "array" && node.items.length > limits.parts_per_item - 8) lift.json(node);
+  else if (node.kind === "array") for (const item of node.items) liftBlock(item, lift);
+  else liftBlock(node, lift);
+}
+
+function liftBlock(node: Tree, lift: Lift): void {
+  if (lift.full) return;
+  if (node.kind === "object" && (liftCall(node, lift, false) || liftResult(node, lift, false))) return;
+  shelve(node, lift);
+}
+
+/** Text, media, or else json. */
+function shelve(node: Tree, shelf: Shelf): void {
+  if (shelf.full || node.kind === "null") return;
+  const fields = node.kind === "object" ? fieldsOf(node) : new Map<string, Tree>();
+  const text = node.kind === "string" ? node : node.kind === "object" ? textIn(node, fields) : undefined;
+  if (text !== undefined) shelf.text(text);
+  else if (node.kind === "object" && node.members.length === 1 && fields.has("json")) shelf.json(memberOf(node, "json") ?? node);
+  else if (node.kind !== "object" || !liftMedia(node, shelf)) shelf.json(node);
+}
+
+const kindOf = (fields: Fields): string => wordOf(pickString(fields, ["type", "partkind", "blocktype", "kind"])?.value ?? "");
+
+/** What a text block says. Thoughts are not speech: they stay json, with their signatures. */
+function textIn(node: ObjectTree, fields: Fields): StringTree | undefined {
+  const kind = kindOf(fields);
+  if (/think|thought|reason|redacted/.test(kind) || fields.get("thought")?.kind === "true") return undefined;
+  const text = pickString(fields, ["text"]);
+  if (text !== undefined) return kind === "" || kind.includes("text") || node.members.length <= 2 ? text : undefined;
+  return /text|prompt|refusal/.test(kind) ? pickString(fields, ["content", "refusal"]) : undefined;
+}
+
+/** An image, a sound, a file whose bytes stand in the block. Links to somewhere else are json. */
+function liftMedia(node: ObjectTree, shelf: Shelf): boolean {
+  for (const inner of [node, ...node.members.map(([, value]) => value)]) {
+    if (inner.kind === "string" && shelf.dataUrl(inner)) return true;
+    if (inner.kind !== "object") continue;
+    const fields = fieldsOf(inner);
+    const url = inner.members.find(([, value]) => value.kind === "string" && shelf.dataUrl(value));
+    if (url !== undefined) return true;
+    const source = fields.get("source");
+    const data = pickString(fields, words.bytes) ?? (source?.kind === "object" ? pickString(fieldsOf(source), words.bytes) : undefined);
+    const mediaType = pickString(fields, words.mediaType) ?? mediaTypeIn(node, fields);
+    if (data !== undefined && mediaType !== undefined && shelf.blob({ data, mediaType })) return true;
+  }
+  return false;
+}
+
+/** Some name a format and leave the type to the kind of block: {"image": {"format": "png", …}}, {"input_audio": {"format": "wav", …}}. */
+function mediaTypeIn(node: ObjectTree, fields: Fields): string | undefined {
+  const format = pickString(fields, ["format"])?.value;
+  const kind = node.members
+    .map(([key, value]) => `${key} ${stringOf(value) ?? ""}`)
+    .join(" ")
+    .match(/image|audio|video/)?.[0];
+  return format === undefined || kind === undefined ? undefined : `${kind}/${format}`;
+}
+
+/** The fields of a call or a result, and those of the object that says what it is: {"functionCall": {…}}, {"id", "function": {…}}. */
+function unwrap(node: ObjectTree, wrapping: readonly string[]): { fields: Fields; wrapped: boolean } {
+  const own = fieldsOf(node);
+  const inner = wrapping.map((word) => own.get(word)).find((value) => value?.kind === "object");
+  if (inner?.kind !== "object") return { fields: own, wrapped: false };
+  return { fields: new Map([...own, ...fieldsOf(inner)]), wrapped: true };
+}
+
+const CALL_KINDS = /^(?:(?:server|mcp|custom)?tool(?:use|call|invocation)|function(?:call)?|customtoolcall|mcpcall|dynamictool)$/;
+
+/**
+ * A tool call, and its result where the same block holds both. `sure` says that the place where it stands holds nothing but calls.
+ * False when it is none; then nothing was taken.
+ */
+export function liftCall(node: ObjectTree, lift: Lift, sure: boolean): boolean {
+  const { fields, wrapped } = unwrap(node, words.callWrapping);
+  const own = fieldsOf(node);
+  const type = stringOf(memberOf(node, "type")) ?? "";
+  const typed = CALL_KINDS.test(kindOf(own)) || (type.startsWith("tool-") && fields.has("toolcallid"));
+  const args = pick(fields, words.args);
+  const untyped = !own.has("type") && pick(own, ["arguments", "args"]) !== undefined && pick(own, ["id", ...words.callId]) !== undefined;
+  if (!(wrapped || typed || untyped || (sure && args !== undefined)) || isResultKind(own)) return false;
+  const name = pickString(fields, words.name) ?? (type.startsWith("tool-") ? type.slice("tool-".length) : undefined);
+  const id = pick(own, words.callId) ?? pick(fields, words.callId) ?? pick(fields, ["id"]);
+  if (name === undefined || !lift.call({ id, name, args })) return false;
+  const returned = pick(fields, ["result", "output", "errortext"]);
+  if (returned !== undefined) putResult({ id, isError: fields.has("errortext") }, returned, lift);
+  return true;
+}
+
+const RESULT_KIND =
+  /(?:tool(?:result|return|response|output|calloutput)|functioncalloutput|functionresponse|functionresult|customtoolcalloutput)$/;
+
+const isResultKind = (fields: Fields): boolean => RESULT_KIND.test(kindOf(fields));
+
+/** A tool result. `sure` as above. False when it is none; then nothing was taken. */
+export function liftResult(node: ObjectTree, lift: Lift, sure: boolean): boolean {
+  const { fields, wrapped } = unwrap(node, words.resultWrapping);
+  if (!(sure || wrapped || isResultBlock(node))) return false;
+  const returned = pick(fields, words.returned);
+  const id = idIn(fields);
+  const isError = fields.get("iserror")?.kind === "true" || pickString(fields, ["status"])?.value === "error";
+  return (returned !== undefined || id !== undefined) && putResult({ id, isError }, returned, lift);
+}
+
+/** The id that a result answers: its own word for it, else whatever names the call. */
+function idIn(fields: Fields): Tree | undefined {
+  const id = pick(fields, words.callId);
+  return (id?.kind === "array" ? id.items[0] : id) ?? pick(fields, ["id", "name", "toolname"]);
+}
+
+export function putResult(nodes: ResultNodes, returned: Tree | undefined, lift: Lift): boolean {
+  if (returned?.kind === "string") return lift.result(nodes, returned);
+  return lift.result(nodes, (shelf) => {
+    if (returned === undefined) return;
+    const many = returned.kind === "array" && returned.items.length <= limits.parts_per_item;
+    for (const block of many ? returned.items : [returned]) many ? shelve(block, shelf) : shelf.json(block);
+  });
+}
+
+/** Whether a block is a result of its own: it says so, or it answers a call and makes none. */
+export function isResultBlock(node: Tree): boolean {
+  if (node.kind !== "object") return false;
+  const fields = fieldsOf(node);
+  if (isResultKind(fields) || unwrap(node, words.resultWrapping).wrapped) return true;
+  const untyped = !fields.has("type") && !fields.has("role");
+  return (
+    untyped &&
+    pick(fields, words.callId) !== undefined &&
+    pick(fields, words.args) === undefined &&
+    pick(fields, words.returned) !== undefined
+  );
+}

@@ -1,0 +1,169 @@
+// The words that agent frameworks use for the same thing. They are compared without case, hyphens and underscores, so that toolCallId,
+// tool_call_id and ToolCallId are one word; what is not in these lists stays in `meta` under its own name.
+
+import type { Role } from "../../protocol/item.ts";
+import { type ObjectTree, type StringTree, stringOf, type Tree } from "./tree.ts";
+
+export const words = {
+  /** Fields that are what a message says, most telling first. */
+  said: ["content", "text", "parts", "value", "message", "body", "utterance", "blocks"],
+  /** Fields that are what it says when it says nothing else. */
+  saidElse: [
+    "thought",
+    "reasoning",
+    "refusal",
+    "question",
+    "query",
+    "prompt",
+    "answer",
+    "response",
+    "completion",
+    "observation",
+    "output",
+    "log",
+    "summary",
+    "description",
+    "title",
+    "data",
+    "input",
+  ],
+  /** Objects that hold the message proper, beside what a log says about it. */
+  wrapping: ["kwargs", "data", "message", "msg", "payload", "item", "event", "delta", "body"],
+  /** Fields that hold tool calls, or tool results, one or an array. */
+  calls: ["toolcalls", "toolcall", "functioncalls", "functioncall", "tooluses", "tooluse", "toolinvocations", "action", "actions"],
+  results: [
+    "toolresults",
+    "toolresult",
+    "functionresponse",
+    "toolresponse",
+    "toolresponses",
+    "tooloutputs",
+    "observation",
+    "observations",
+    "results",
+  ],
+  /** Objects around what a call or a result says of itself. */
+  callWrapping: ["function", "functioncall", "tooluse", "toolcall", "toolinvocation"],
+  resultWrapping: ["functionresponse", "toolresult", "toolresponse", "toolcallresult"],
+  name: ["toolname", "functionname", "name", "tool", "function", "action"],
+  args: ["arguments", "args", "input", "toolinput", "actioninput", "parameters", "params", "kwargs"],
+  /** Ids that only a call and its answer have. */
+  callId: ["toolcallid", "tooluseid", "callid", "functioncallid", "sourcecallid", "toolcallids"],
+  returned: [
+    "content",
+    "output",
+    "result",
+    "response",
+    "observation",
+    "toolreturn",
+    "tooloutput",
+    "returnvalue",
+    "value",
+    "text",
+    "errortext",
+    "error",
+  ],
+  mediaType: ["mediatype", "mimetype", "contenttype"],
+  bytes: ["data", "bytes", "base64", "filedata", "image"],
+  /** Where the one who speaks is named. */
+  speaker: ["role", "type", "from", "author", "speaker", "sender", "source", "kind", "messagetype", "partkind", "id", "name"],
+} as const;
+
+const roles: readonly (readonly [Role, readonly string[]])[] = [
+  ["system", ["system", "developer", "systemprompt", "instructions"]],
+  ["user", ["user", "human", "customer", "client", "userprompt"]],
+  [
+    "assistant",
+    [
+      "assistant",
+      "ai",
+      "model",
+      "agent",
+      "bot",
+      "gpt",
+      "llm",
+      "chatbot",
+      "chatgpt",
+      "claude",
+      "functioncall",
+      "toolcall",
+      "tooluse",
+      "reasoning",
+      "thought",
+      "action",
+    ],
+  ],
+  [
+    "tool",
+    [
+      "tool",
+      "function",
+      "toolresult",
+      "toolreturn",
+      "toolresponse",
+      "tooloutput",
+      "functioncalloutput",
+      "functionresponse",
+      "functionresult",
+      "observation",
+      "environment",
+      "ipython",
+    ],
+  ],
+];
+const roleByWord = new Map(roles.flatMap(([role, names]) => names.map((name) => [name, role] as const)));
+
+export const wordOf = (key: string): string => key.toLowerCase().replaceAll(/[-_.\s]/g, "");
+
+/** The members of an object by their words. Of two spellings of a word the first counts, of a key that stands twice the last. */
+export type Fields = ReadonlyMap<string, Tree>;
+
+export function fieldsOf(tree: ObjectTree): Fields {
+  const fields = new Map<string, Tree>();
+  const spelled = new Map<string, string>();
+  for (const [key, value] of tree.members) {
+    const word = wordOf(key);
+    if ((spelled.get(word) ?? key) !== key) continue;
+    spelled.set(word, key);
+    fields.set(word, value);
+  }
+  return fields;
+}
+
+/** The first of these fields that is there and is not null. */
+export function pick(fields: Fields, names: readonly string[]): Tree | undefined {
+  for (const name of names) {
+    const value = fields.get(name);
+    if (value !== undefined && value.kind !== "null") return value;
+  }
+  return undefined;
+}
+
+export function pickString(fields: Fields, names: readonly string[]): StringTree | undefined {
+  for (const name of names) {
+    const value = fields.get(name);
+    if (value?.kind === "string") return value;
+  }
+  return undefined;
+}
+
+/** A name, an object that holds one, or the path of a class ({"id": ["langchain", …, "HumanMessage"]}). */
+function speakerIn(value: Tree | undefined): Tree | undefined {
+  if (value?.kind === "object") return pick(fieldsOf(value), ["role", "label", "name"]);
+  return value?.kind === "array" ? value.items.at(-1) : value;
+}
+
+export type Spoken = { readonly role: Role; readonly key: string };
+
+/** Who speaks, and the word of the field that says so. */
+export function roleIn(fields: Fields): Spoken | undefined {
+  for (const key of words.speaker) {
+    const value = fields.get(key);
+    const said = stringOf(speakerIn(value));
+    if (said === undefined || said.length > 64) continue;
+    const word = wordOf(said);
+    const role = roleByWord.get(word) ?? roleByWord.get(word.replace(/(?:message|msg)(?:chunk)?$/, ""));
+    if (role !== undefined) return { role, key };
+  }
+  return undefined;
+}

@@ -1,0 +1,114 @@
+// Files of trajectories into contexts: lines one after another, several contexts at once, the turns of one context in order.
+
+import type { Readable } from "node:stream";
+import { contextId, type TenantId } from "../../protocol/ids.ts";
+import { CallError, type Client } from "./client.ts";
+import { importLimits } from "./limits.ts";
+import { type Line, linesOf, type Progress } from "./lines.ts";
+import { type Recorded, record } from "./record.ts";
+import { type Trajectory, TrajectoryError, trajectoryOf } from "./trajectory.ts";
+
+export type ImportOptions = {
+  readonly client: Client;
+  readonly tenant: TenantId;
+  /** Contexts recorded at the same time. */
+  readonly concurrency: number;
+  readonly stdin: Readable;
+  readonly report: Report;
+};
+
+/** What an import tells while it runs. */
+export type Report = {
+  reading(file: string, progress: Progress): void;
+  /** One version was written. */
+  wrote(): void;
+  recorded(recorded: Recorded): void;
+  /** `where` is `file:line`. The import goes on with the next line. */
+  failed(where: string, problem: string): void;
+};
+
+export type Summary = { readonly contexts: number; readonly versions: number; readonly written: number; readonly failed: number };
+
+/** Throws the signal's reason when aborted, and CallError when nothing answers at the URL: then no line would fare better. */
+export async function importFiles(files: readonly string[], options: ImportOptions): Promise<Summary> {
+  const run = new Run(options);
+  for (const file of files)
+    for await (const line of linesOf(file, options.stdin, (progress) => options.report.reading(file, progress))) await run.take(file, line);
+  return run.end();
+}
+
+class Run {
+  readonly #options: ImportOptions;
+  readonly #active = new Map<string, Promise<void>>();
+  #bytes = 0;
+  #fatal: unknown;
+  readonly #summary = { contexts: 0, versions: 0, written: 0, failed: 0 };
+
+  constructor(options: ImportOptions) {
+    this.#options = options;
+  }
+
+  /** Returns when there is room for the next line. */
+  async take(file: string, line: Line): Promise<void> {
+    const where = `${file}:${line.number}`;
+    const trajectory = this.#parse(where, line);
+    if (trajectory !== undefined) {
+      const context = contextId(this.#options.tenant, trajectory.name);
+      // Two lines with one id are one context, and are compared one after the other.
+      await this.#active.get(context);
+      this.#start(where, context, trajectory, line.bytes);
+    }
+    while (this.#active.size >= this.#options.concurrency || (this.#bytes > importLimits.bytes_at_once && this.#active.size > 0))
+      await Promise.race(this.#active.values());
+    this.#stop();
+  }
+
+  async end(): Promise<Summary> {
+    await Promise.all(this.#active.values());
+    this.#stop();
+    return { ...this.#summary };
+  }
+
+  #parse(where: string, line: Line): Trajectory | undefined {
+    try {
+      if ("problem" in line) throw new TrajectoryError(line.problem);
+      return trajectoryOf(line.text);
+    } catch (error) {
+      this.#fail(where, error);
+      return undefined;
+    }
+  }
+
+  #start(where: string, context: string, trajectory: Trajectory, bytes: number): void {
+    this.#bytes += bytes;
+    const done = this.#record(where, context, trajectory).finally(() => {
+      this.#bytes -= bytes;
+      this.#active.delete(context);
+    });
+    this.#active.set(context, done);
+  }
+
+  async #record(where: string, context: string, trajectory: Trajectory): Promise<void> {
+    const { client, report } = this.#options;
+    try {
+      const recorded = await record(context, trajectory, client, () => report.wrote());
+      this.#summary.contexts++;
+      this.#summary.versions += recorded.versions;
+      this.#summary.written += recorded.written;
+      report.recorded(recorded);
+    } catch (error) {
+      if (client.aborted || (error instanceof CallError && error.code === "unreachable")) this.#fatal ??= error;
+      else this.#fail(where, error);
+    }
+  }
+
+  #fail(where: string, error: unknown): void {
+    if (!(error instanceof TrajectoryError || error instanceof CallError)) throw error;
+    this.#summary.failed++;
+    this.#options.report.failed(where, error.message);
+  }
+
+  #stop(): void {
+    if (this.#fatal !== undefined) throw this.#fatal;
+  }
+}

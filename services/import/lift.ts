@@ -1,0 +1,161 @@
+// What is taken out of a foreign message, and from where. A recogniser says "this node is text", "these nodes are a tool call"; the part
+// is built here, and each node that went into it is remembered with the *hole* that stands for it. A frame (frame.ts) is the message with
+// its holes: together they give the message back, whatever shape it had.
+//
+// Holes: `$0` is the content of part 0 (its text, value, or a tool result's content), `$1.id` a field of part 1, `$2.0` the first part
+// inside the content of tool result 2. A form may follow: `:source` is a string that holds the JSON text, `:number` a number with the
+// digits of the string, `:dataurl` a data: URL of the blob.
+
+import type { Part } from "../../protocol/item.ts";
+import { limits } from "../../protocol/limits.ts";
+import { depthOf, rawOf, type StringTree, type Tree, treeIn } from "./tree.ts";
+
+export type ContentPart = Exclude<Part, { type: "tool_call" | "tool_result" }>;
+type Forms = "" | ":source" | ":number" | ":dataurl";
+
+/** Nodes that are one tool call. `name` is a string where a message spells it in another way than as a value. */
+export type CallNodes = { readonly id: Tree | undefined; readonly name: Tree | string; readonly args: Tree | undefined };
+export type ResultNodes = { readonly id: Tree | undefined; readonly isError: boolean };
+export type BlobNodes = { readonly data: StringTree; readonly mediaType: StringTree | string };
+
+/** Where content parts go: the message itself, or the content of one of its tool results. */
+export class Shelf {
+  readonly parts: ContentPart[] | Part[];
+  readonly #holes: Map<Tree, string>;
+  readonly #prefix: string;
+
+  constructor(parts: ContentPart[] | Part[], holes: Map<Tree, string>, prefix: string) {
+    this.parts = parts;
+    this.#holes = holes;
+    this.#prefix = prefix;
+  }
+
+  get full(): boolean {
+    return this.parts.length >= limits.parts_per_item;
+  }
+
+  /** A string becomes a text part; one that text may not hold (a lone surrogate, NUL) a json part, which keeps its escapes. */
+  text(node: StringTree): void {
+    if (!isText(node.value)) this.json(node);
+    else this.add({ type: "text", text: node.value }, [[node, "", ""]]);
+  }
+
+  json(node: Tree): void {
+    this.add({ type: "json", value: rawOf(node) }, [[node, "", ""]]);
+  }
+
+  /** False where the nodes are no base64 of a media type; then nothing was taken. */
+  blob({ data, mediaType }: BlobNodes): boolean {
+    const type = typeof mediaType === "string" ? mediaType : mediaType.value;
+    if (!isMediaType(type) || !isBase64(data.value)) return false;
+    const nodes: Taken[] = [[data, ".base64", ""]];
+    if (typeof mediaType !== "string") nodes.push([mediaType, ".mediaType", ""]);
+    this.add({ type: "blob", mediaType: type, base64: data.value }, nodes);
+    return true;
+  }
+
+  /** A data: URL; false where it is none in the one spelling that a blob restores. */
+  dataUrl(node: StringTree): boolean {
+    const found = /^data:([^;,]+);base64,/.exec(node.value);
+    const base64 = node.value.slice(found?.[0].length ?? 0);
+    if (found?.[1] === undefined || !isMediaType(found[1]) || !isBase64(base64)) return false;
+    this.add({ type: "blob", mediaType: found[1], base64 }, [[node, "", ":dataurl"]]);
+    return true;
+  }
+
+  protected add(part: Part, taken: readonly Taken[]): void {
+    const hole = `$${this.#prefix}${this.parts.length}`;
+    (this.parts as Part[]).push(part);
+    // Two parts may hold the same node (a call and its result share an id); the first one that took it gives it back.
+    for (const [node, field, form] of taken) if (!this.#holes.has(node)) this.#holes.set(node, `${hole}${field}${form}`);
+  }
+}
+
+type Taken = readonly [node: Tree, field: string, form: Forms];
+
+/** The parts of one message and the holes they leave. */
+export class Lift extends Shelf {
+  readonly holes: ReadonlyMap<Tree, string>;
+  readonly #open: Map<Tree, string>;
+  /** Objects of which some members are a call's arguments: see `callOfMembers`. */
+  readonly spreads = new Map<Tree, { readonly keys: ReadonlySet<string>; readonly hole: string }>();
+
+  constructor() {
+    const holes = new Map<Tree, string>();
+    super([], holes, "");
+    this.holes = holes;
+    this.#open = holes;
+  }
+
+  /** False where the contract has no room for such a call; then nothing was taken. */
+  call({ id, name, args }: CallNodes): boolean {
+    const calledId = idFrom(id);
+    const named = typeof name === "string" ? name : name.kind === "string" ? name.value : undefined;
+    if (this.full || calledId === undefined || named === undefined || !isText(named) || named.length > limits.chars_per_tool_name)
+      return false;
+    const { json, form } = argumentsFrom(args);
+    const taken: Taken[] = [];
+    if (id !== undefined) taken.push([id, ".id", id.kind === "number" ? ":number" : ""]);
+    if (typeof name !== "string") taken.push([name, ".name", ""]);
+    if (args !== undefined) taken.push([args, ".arguments", form]);
+    this.add({ type: "tool_call", id: calledId, name: named, arguments: rawOf(json) }, taken);
+    return true;
+  }
+
+  /** A call whose arguments are some members of `owner`, beside others that are not. `args` is an object of just these members. */
+  callOfMembers(nodes: CallNodes, owner: Tree, keys: ReadonlySet<string>): boolean {
+    const hole = `$${this.parts.length}.arguments`;
+    if (!this.call(nodes)) return false;
+    this.spreads.set(owner, { keys, hole });
+    return true;
+  }
+
+  /** A result whose content is the string `content`, or whatever `fill` puts on the shelf. False where its id has no room. */
+  result({ id, isError }: ResultNodes, content: StringTree | ((shelf: Shelf) => void)): boolean {
+    const answered = idFrom(id);
+    if (this.full || answered === undefined) return false;
+    const at = this.parts.length;
+    const taken: Taken[] = id === undefined ? [] : [[id, ".id", id.kind === "number" ? ":number" : ""]];
+    const inner: ContentPart[] = [];
+    const whole = typeof content !== "function" && isText(content.value) ? content : undefined;
+    if (whole !== undefined) taken.push([whole, "", ""]);
+    const held = whole === undefined ? inner : whole.value;
+    this.add({ type: "tool_result", id: answered, content: held, ...(isError ? { isError } : {}) }, taken);
+    const shelf = new Shelf(inner, this.#open, `${at}.`);
+    if (typeof content === "function") content(shelf);
+    else if (whole === undefined) shelf.json(content);
+    return true;
+  }
+}
+
+/** Text that the contract's own fields take. */
+export const isText = (value: string): boolean => value.isWellFormed() && !value.includes("\0");
+
+/** "" where there is no id; undefined where there is one that has no room. */
+function idFrom(id: Tree | undefined): string | undefined {
+  if (id === undefined) return "";
+  const value = id.kind === "string" ? id.value : id.kind === "number" ? id.text : undefined;
+  return value !== undefined && isText(value) && value.length <= limits.chars_per_call_id ? value : undefined;
+}
+
+/**
+ * Arguments come as a value or as a string of JSON. The string's text becomes the value and is kept to the last space; a string that is
+ * no JSON object (models do write such) stays a string.
+ */
+function argumentsFrom(args: Tree | undefined): { json: Tree; form: Forms } {
+  if (args === undefined) return { json: { kind: "object", text: "{}", members: [] }, form: "" };
+  if (args.kind !== "string" || !args.value.startsWith("{") || !args.value.isWellFormed()) return { json: args, form: "" };
+  const inner = treeIn(args.value);
+  // It stands deeper in an append than it stood in its string, so the nesting that a body may have is not all its own.
+  if (inner === undefined || depthOf(inner) > limits.json_nesting / 2) return { json: args, form: "" };
+  return { json: inner, form: ":source" };
+}
+
+function isMediaType(value: string): boolean {
+  return value.length <= limits.chars_per_media_type && /^[\w.+-]+\/[\w.+-]+$/.test(value);
+}
+
+/** Only the one spelling that bytes encode to again, so that a store may keep bytes. */
+function isBase64(value: string): boolean {
+  return value !== "" && value.length % 4 === 0 && Buffer.from(value, "base64").toString("base64") === value;
+}

@@ -1,0 +1,86 @@
+import { once } from "node:events";
+import { CallError, Client } from "./client.ts";
+import { type Config, readConfig, UsageError, usage } from "./config.ts";
+import { exportContext } from "./export.ts";
+import { FrameError } from "./frame.ts";
+import { importFiles } from "./import.ts";
+import { counted, Display } from "./progress.ts";
+import { TrajectoryError } from "./trajectory.ts";
+
+const INTERRUPTED = 130;
+
+async function main(args: readonly string[]): Promise<number> {
+  const config = readConfig(args);
+  if (config === "help") {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const interrupt = new AbortController();
+  process.once("SIGINT", () => interrupt.abort());
+  const client = new Client({ url: config.url, grant: config.grant, signal: interrupt.signal });
+  try {
+    return config.context === undefined ? await runImport(config, client) : await runExport(config.context, client);
+  } catch (error) {
+    if (!interrupt.signal.aborted) throw error;
+    console.error("interrupted; run the same command again to go on");
+    return INTERRUPTED;
+  }
+}
+
+async function runImport(config: Config, client: Client): Promise<number> {
+  const display = new Display(
+    {
+      isTTY: process.stderr.isTTY,
+      columns: process.stderr.columns ?? 80,
+      write: (text) => {
+        process.stderr.write(text);
+      },
+    },
+    {
+      quiet: config.quiet,
+      recorded: ({ context, versions }) => {
+        if (config.json) console.log(JSON.stringify({ context, versions }));
+      },
+    },
+  );
+  try {
+    const { contexts, versions, written, failed } = await importFiles(config.files, {
+      client,
+      tenant: config.tenant,
+      concurrency: config.concurrency,
+      stdin: process.stdin,
+      report: display,
+    });
+    display.end();
+    const problems = failed === 0 ? "" : `, ${counted(failed, "line")} not recorded`;
+    if (!config.json && !config.quiet)
+      console.log(
+        `${counted(contexts, "context")}, ${counted(versions, "version")} (${counted(written, "version")} written now)${problems}`,
+      );
+    return failed === 0 ? 0 : 1;
+  } finally {
+    display.end();
+  }
+}
+
+async function runExport(context: string, client: Client): Promise<number> {
+  await exportContext(context, client, async (text) => {
+    if (!process.stdout.write(text)) await once(process.stdout, "drain");
+  });
+  process.stdout.write("\n");
+  return 0;
+}
+
+// A reader that has seen enough (head, less) closes the pipe; that is no failure of ours.
+process.stdout.on("error", () => {
+  process.exitCode = 0;
+});
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (error instanceof UsageError) console.error(`${error.message}\nnpm run import -- --help lists what is allowed`);
+  else if (error instanceof CallError || error instanceof TrajectoryError || error instanceof FrameError) console.error(error.message);
+  else throw error;
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}

@@ -1,0 +1,173 @@
+// A message of some agent framework as an item, and back. Known words (fields.ts) say who speaks, what is said, called and returned;
+// what they do not cover stays in `meta` under its own names. Whatever the message was, `messageOf(itemOf(m))` equals m by value.
+
+import type { Item, Role } from "../../protocol/item.ts";
+import { RawJson } from "../../protocol/json.ts";
+import { isResultBlock, liftCall, liftContent, liftResult, putResult } from "./blocks.ts";
+import { liftEvent } from "./event.ts";
+import { type Fields, fieldsOf, pick, pickString, roleIn, words } from "./fields.ts";
+import { metaOf, restore } from "./frame.ts";
+import { Lift } from "./lift.ts";
+import { equal, type ObjectTree, type Tree, treeOf } from "./tree.ts";
+
+/** The item that records a foreign message or event. Total: what no rule covers becomes a note with the value in it. */
+export function itemOf(message: RawJson): Item {
+  const tree = treeOf(message);
+  const item = readItem(tree);
+  // The rules below are many and the promise is one, so it is checked on every message and not only in tests.
+  return equal(restore(item), tree) ? item : wholeItem(tree);
+}
+
+/** The message that an item was made of; of any other item a chat message that says the same. Throws FrameError on a foreign `meta.$form`. */
+export const messageOf = (item: Item): RawJson => RawJson.trusted(restore(item).text);
+
+/** As `itemOf`, by the rules alone. */
+export function readItem(message: Tree): Item {
+  const lift = new Lift();
+  const role = message.kind === "object" ? liftMessage(message, lift) : undefined;
+  if (message.kind !== "object") liftContent(message, lift);
+  return itemFrom(message, role ?? roleOfParts(lift) ?? "note", lift);
+}
+
+function wholeItem(message: Tree): Item {
+  const lift = new Lift();
+  lift.json(message);
+  return itemFrom(message, "note", lift);
+}
+
+function itemFrom(message: Tree, role: Role, lift: Lift): Item {
+  const [only] = lift.parts;
+  const content = lift.parts.length === 1 && only?.type === "text" ? only.text : lift.parts;
+  const meta = metaOf(message, role, lift);
+  return { role, content, ...(meta === undefined ? {} : { meta }) };
+}
+
+function roleOfParts(lift: Lift): Role | undefined {
+  if (lift.parts.some((part) => part.type === "tool_call")) return "assistant";
+  return lift.parts.some((part) => part.type === "tool_result") ? "tool" : undefined;
+}
+
+function liftMessage(message: ObjectTree, lift: Lift): Role | undefined {
+  const event = liftEvent(message, lift);
+  if (event !== undefined) return event;
+  const core = coreOf(message);
+  const fields = fieldsOf(core);
+  const spoken = roleIn(fields) ?? roleIn(fieldsOf(message));
+  if (spoken?.role === "tool" ? !liftAnswer(fields, lift) : !liftResult(core, lift, false)) {
+    liftSaid(fields, spoken?.key, lift);
+    liftCalls(core, fields, lift);
+    liftResults(fields, lift);
+  }
+  if (lift.parts.length === 0) liftElse(message, fields, spoken?.key, lift);
+  return spoken?.role ?? roleOfParts(lift) ?? roleOfBlocks(fields);
+}
+
+/** Where nobody is named as speaking, the first block may say of what kind it is. */
+function roleOfBlocks(fields: Fields): Role | undefined {
+  const blocks = pick(fields, ["parts", "blocks", "content"]);
+  const first = blocks?.kind === "array" ? blocks.items[0] : undefined;
+  return first?.kind === "object" ? roleIn(fieldsOf(first))?.role : undefined;
+}
+
+/** The object that says something: the message itself, or one inside it that a log or a serialiser wrapped. */
+function coreOf(message: ObjectTree): ObjectTree {
+  let core = message;
+  for (let depth = 0; depth < 3; depth++) {
+    const fields = fieldsOf(core);
+    if (speaks(fields)) return core;
+    const inner = words.wrapping.map((word) => fields.get(word)).find((value) => value?.kind === "object");
+    if (inner?.kind !== "object" || !(speaks(fieldsOf(inner)) || coreOf(inner) !== inner)) return core;
+    core = inner;
+  }
+  return core;
+}
+
+const CALLED = ["toolname", "functionname", "tool", "action"];
+
+function speaks(fields: Fields): boolean {
+  const said = words.said.some((word) => ["string", "array"].includes(fields.get(word)?.kind ?? ""));
+  const called =
+    pickString(fields, [...CALLED, "name"]) !== undefined &&
+    pick(
+      fields,
+      words.args.filter((word) => word !== "kwargs"),
+    ) !== undefined;
+  return said || called || pick(fields, [...words.calls, ...words.callId])?.kind !== undefined;
+}
+
+/** A message that is a tool's answer as a whole. False when its content holds results of its own, or nothing. */
+function liftAnswer(fields: Fields, lift: Lift): boolean {
+  const returned = pickString(fields, ["observation"]) ?? pick(fields, words.returned) ?? pick(fields, ["parts", "blocks", "message"]);
+  if (returned === undefined || (returned.kind === "array" && returned.items.some(isResultBlock))) return false;
+  const said = fields.get("content");
+  if (said !== returned && said?.kind === "string" && said.value !== "") lift.text(said);
+  const ids = pick(fields, words.callId);
+  const id = (ids?.kind === "array" ? ids.items[0] : ids) ?? pickString(fields, ["toolname", "name"]);
+  const isError = fields.get("iserror")?.kind === "true" || pickString(fields, ["status"])?.value === "error";
+  return putResult({ id, isError }, returned, lift);
+}
+
+function liftSaid(fields: Fields, speaker: string | undefined, lift: Lift): void {
+  const parts = ["parts", "blocks"].map((word) => fields.get(word)).find((value) => value?.kind === "array" && value.items.length > 0);
+  const said =
+    parts ??
+    pick(
+      fields,
+      words.said.filter((word) => word !== speaker),
+    );
+  if (said !== undefined && !isEmpty(said)) liftContent(said, lift);
+  if (lift.parts.length > 0) return;
+  const thought = pickString(fields, ["thought", "thoughts", "reasoning", "modeloutput", "log"]);
+  if (thought !== undefined && thought.value !== "") lift.text(thought);
+}
+
+/** Calls beside the content. Where the content holds calls already, such a field only repeats them. */
+function liftCalls(core: ObjectTree, fields: Fields, lift: Lift): void {
+  if (lift.parts.some((part) => part.type === "tool_call")) return;
+  for (const word of words.calls) {
+    const calls = fields.get(word);
+    const taken = (calls?.kind === "array" ? calls.items : [calls]).filter((call) => call?.kind === "object" && liftCall(call, lift, true));
+    if (taken.length > 0) return;
+  }
+  const named = pickString(fields, CALLED) !== undefined && pick(fields, words.args) !== undefined;
+  liftCall(core, lift, named);
+}
+
+function liftResults(fields: Fields, lift: Lift): void {
+  if (lift.parts.some((part) => part.type === "tool_result")) return;
+  for (const word of words.results) {
+    const value = fields.get(word);
+    const many = value?.kind === "object" ? pick(fieldsOf(value), ["results"]) : undefined;
+    const results = many?.kind === "array" ? many.items : value?.kind === "array" ? value.items : [value];
+    let taken = false;
+    for (const result of results) {
+      if (result?.kind === "object" && liftResult(result, lift, true)) taken = true;
+      // What a step observed answers the call of the same step.
+      else if (result?.kind === "string" && result.value !== "" && lift.parts.length > 0 && word.startsWith("observation"))
+        taken = putResult({ id: undefined, isError: false }, result, lift) || taken;
+    }
+    if (taken) return;
+  }
+}
+
+const isEmpty = (said: Tree): boolean => said.kind === "string" && said.value === "";
+
+/** A message that says nothing where messages say it. */
+function liftElse(message: ObjectTree, fields: Fields, speaker: string | undefined, lift: Lift): void {
+  const empty = pickString(
+    fields,
+    words.said.filter((word) => word !== speaker),
+  );
+  if (empty?.value === "") {
+    lift.text(empty);
+    return;
+  }
+  const other = pickString(fields, words.saidElse);
+  if (other !== undefined && other.value !== "") {
+    lift.text(other);
+    return;
+  }
+  const silent = words.said.some((word) => fields.has(word));
+  const bare = message.members.every(([, value]) => value.kind === "null" || value === fields.get(speaker ?? ""));
+  if (!silent && !(bare && speaker !== undefined)) lift.json(message);
+}

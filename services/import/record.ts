@@ -1,0 +1,132 @@
+// One trajectory recorded as one context, turn by turn. What the context holds already is read and compared, never written again, so an
+// import that was interrupted goes on where it stopped and one that is run twice changes nothing.
+
+import type { Item } from "../../protocol/item.ts";
+import type { RawJson } from "../../protocol/json.ts";
+import { CallError, type Client } from "./client.ts";
+import { FrameError, restore } from "./frame.ts";
+import { importLimits } from "./limits.ts";
+import { itemOf } from "./message.ts";
+import { keyOf, type Slots, type Trajectory, TrajectoryError } from "./trajectory.ts";
+import { equal, memberOf, treeOf } from "./tree.ts";
+
+export type Recorded = {
+  readonly context: string;
+  readonly versions: number /** How many of them this run wrote. */;
+  readonly written: number;
+};
+
+/** What a context held when it was last read. */
+type Held = { readonly version: number; readonly items: number; readonly slots: Readonly<Record<string, RawJson>> };
+const nothing: Held = { version: 0, items: 0, slots: {} };
+
+/** Throws TrajectoryError when the context holds something else, CallError when it cannot be asked. `wrote` is called for each version. */
+export async function record(context: string, trajectory: Trajectory, client: Client, wrote: () => void): Promise<Recorded> {
+  let written = 0;
+  for (let reread = 0; ; reread++) {
+    const held = await compare(context, trajectory, client);
+    try {
+      const versions = await appendFrom(held, context, trajectory, client, () => {
+        written++;
+        wrote();
+      });
+      return { context, versions, written };
+    } catch (error) {
+      // Another importer of the same line, or an append of ours whose answer was lost: what it wrote is there to be compared.
+      if (!(error instanceof CallError && error.code === "conflict") || reread >= importLimits.rereads) throw error;
+    }
+  }
+}
+
+/** Reads the whole context, a page at a time, against the messages it should hold. */
+async function compare(context: string, trajectory: Trajectory, client: Client): Promise<Held> {
+  let from: number | undefined = 0;
+  let held = nothing;
+  while (from !== undefined) {
+    const page = await readPage(context, from, client);
+    if (page === undefined) return nothing;
+    if (from === 0) compareSlots(context, page.slots, trajectory.slots);
+    compareItems(context, from, page.items, trajectory);
+    held = { version: page.version, items: from + page.items.length, slots: page.slots };
+    from = page.next !== undefined && page.next > from ? page.next : undefined;
+  }
+  return held;
+}
+
+async function readPage(context: string, from: number, client: Client) {
+  try {
+    // Fresh, because the run before this one may have written through another host a moment ago.
+    return await client.call(context, "read", { from, limit: importLimits.items_per_page, fresh: true });
+  } catch (error) {
+    if (error instanceof CallError && error.code === "not_found") return undefined;
+    throw error;
+  }
+}
+
+function compareSlots(context: string, held: Readonly<Record<string, RawJson>>, wanted: Slots): void {
+  for (const slot of ["source.id", "source.fields"] as const) {
+    const [there, here] = [held[slot], wanted[slot]];
+    if (there === undefined ? here === undefined : here !== undefined && equal(treeOf(there), treeOf(here))) continue;
+    throw new TrajectoryError(
+      `${context} holds something else: its slot ${slot} is ${there === undefined ? "not there" : "another"}; import into another tenant, or give the line another id`,
+    );
+  }
+}
+
+function compareItems(context: string, from: number, items: readonly Item[], { list, messages }: Trajectory): void {
+  for (const [i, item] of items.entries()) {
+    const message = messages[from + i];
+    if (message === undefined)
+      throw new TrajectoryError(`${context} holds more items than the line's ${messages.length} ${list}; a line may grow, not shrink`);
+    if (!saysTheSame(item, message))
+      throw new TrajectoryError(
+        `${context} holds something else at item ${from + i}; import into another tenant, or give the line another id`,
+      );
+  }
+}
+
+function saysTheSame(item: Item, message: RawJson): boolean {
+  try {
+    return equal(restore(item), treeOf(message));
+  } catch (error) {
+    if (error instanceof FrameError) return false;
+    throw error;
+  }
+}
+
+/** Appends what is missing, one message a version; the head's version at the end. */
+async function appendFrom(held: Held, context: string, trajectory: Trajectory, client: Client, wrote: () => void): Promise<number> {
+  let { version } = held;
+  let set = slotsToSet(held, trajectory);
+  const append = async (index: number | "slots", items: readonly Item[]) => {
+    // `expect` makes a message's place certain even where its key has been forgotten.
+    const reply = await client.call(context, "append", { key: keyOf(trajectory, index), items, expect: version, set });
+    version = reply.version;
+    set = undefined;
+    wrote();
+  };
+  const long = (set?.["source.fields"]?.text.length ?? 0) > importLimits.chars_of_fields_beside_item;
+  if (set !== undefined && (long || held.items === trajectory.messages.length)) await append("slots", []);
+  for (const [index, message] of trajectory.messages.entries())
+    if (index >= held.items) await inPlace(trajectory, index, () => append(index, [itemOf(message)]));
+  return version;
+}
+
+/** All slots of a new context; of a line that has grown, where its list ends now. */
+function slotsToSet(held: Held, { slots }: Trajectory): Partial<Slots> | undefined {
+  const there = held.slots["source.list"];
+  if (there === undefined) return slots;
+  const [before, now] = [treeOf(there), treeOf(slots["source.list"])];
+  const same = ["name", "length"].every((key) => memberOf(before, key)?.text === memberOf(now, key)?.text);
+  return same ? undefined : { "source.list": slots["source.list"] };
+}
+
+/** A refused message is named, so that its place in the line can be found. */
+async function inPlace(trajectory: Trajectory, index: number, act: () => Promise<void>): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    if (!(error instanceof CallError) || !["invalid", "too_large"].includes(error.code)) throw error;
+    throw new TrajectoryError(`${trajectory.list}[${index}] was refused: ${error.message}`, { cause: error });
+  }
+}

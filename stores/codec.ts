@@ -1,0 +1,224 @@
+// Bytes at rest. Every value begins with a format byte; each format has one way up, here.
+//
+// A record is a skeleton, a seal and contents. The chain's digest is over the skeleton, which holds a keyed digest of every content, so that
+// contents can be sealed into pages or erased while the chain goes on verifying. The seal is a MAC of the digest: whoever can write to the store
+// but has no key cannot make a record that we would take, not even the last one, which no later record vouches for.
+
+import { createCipheriv, createDecipheriv, createHash, createSecretKey, timingSafeEqual } from "node:crypto";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
+import { Packr } from "msgpackr";
+import type { Codec, ContextKeys, Die } from "../actors/ports.ts";
+import type { Draft, Entry } from "../core/record.ts";
+import type { State } from "../core/state.ts";
+import { Keys } from "../core/state.ts";
+import { ContextError } from "../protocol/errors.ts";
+import type { ContextId } from "../protocol/ids.ts";
+import { RawJson } from "../protocol/json.ts";
+import { limits } from "../protocol/limits.ts";
+import { Policy } from "../protocol/policy.ts";
+import { instant } from "../protocol/units.ts";
+import { OpenKeys } from "./context-keys.ts";
+import type { Keyring } from "./keyring.ts";
+import { packSkeleton, unpackSkeleton } from "./skeleton.ts";
+
+const FORMAT = 1;
+const NONCE = 12;
+const TAG = 16;
+/** Below this many bytes compression does not pay for itself. */
+const DEFLATE_FROM = 96;
+const [PLAIN, DEFLATED] = [0, 1];
+const DIGEST_DOMAIN = Buffer.from("strata/record/1\0");
+const GENESIS_DOMAIN = "strata/genesis/1\0";
+
+const packr = new Packr({ useRecords: false });
+/** msgpackr's buffers share a slab, so what is kept is copied out. */
+const pack = (value: unknown): Buffer => Buffer.from(packr.pack(value));
+
+const framed = (value: unknown): Buffer => {
+  const packed = packr.pack(value);
+  const bytes = Buffer.allocUnsafe(packed.length + 1);
+  bytes[0] = FORMAT;
+  packed.copy(bytes, 1);
+  return bytes;
+};
+
+/** What stands behind the format byte. A format that is newer than this code is refused, not guessed at. */
+function unframed(what: string, bytes: Uint8Array): unknown {
+  if (bytes[0] !== FORMAT) throw new ContextError("internal", `${what} has format ${bytes[0] ?? "none"}; this version reads ${FORMAT}`);
+  try {
+    return packr.unpack(bytes.subarray(1));
+  } catch (cause) {
+    throw new ContextError("internal", `${what} is broken: its bytes do not decode`, { cause });
+  }
+}
+
+export class RecordCodec implements Codec {
+  readonly #keyring: Keyring;
+  readonly #die: Die;
+
+  constructor(keyring: Keyring, die: Die) {
+    this.#keyring = keyring;
+    this.#die = die;
+  }
+
+  genesis(id: ContextId): string {
+    return createHash("sha256").update(GENESIS_DOMAIN).update(id).digest("hex");
+  }
+
+  mintKeys(id: ContextId) {
+    const keys = OpenKeys.mint(this.#die);
+    return { table: this.#wrapKeys(id, keys), keys };
+  }
+
+  addRoots(id: ContextId, keys: ContextKeys, subjects: readonly string[]) {
+    const more = own(keys).withRoots(subjects, this.#die);
+    return { table: this.#wrapKeys(id, more), keys: more };
+  }
+
+  openKeys(id: ContextId, table: Uint8Array): ContextKeys {
+    const [epoch, sealed] = unframed("the key table", table) as [number, Uint8Array];
+    return OpenKeys.unpack(packr.unpack(this.#keyring.unwrap(id, "the key table", epoch, sealed)));
+  }
+
+  #wrapKeys(id: ContextId, keys: OpenKeys): Buffer {
+    const { epoch, sealed } = this.#keyring.wrap(id, "the key table", pack(keys.pack()));
+    return framed([epoch, sealed]);
+  }
+
+  encode(id: ContextId, keys: ContextKeys, draft: Draft, contents: readonly string[]) {
+    const { seal, leaf } = own(keys);
+    const digests: Buffer[] = [];
+    const sealed = contents.map((text, i) => {
+      const content = leaf(draft.firstContent + i, draft.items[i]?.subjects ?? []);
+      const plain = Buffer.from(text);
+      digests.push(content.digest(plain));
+      return this.#encrypt(content.key, additional(id, draft.version, i), plain);
+    });
+    const attempt = Buffer.from(this.#die.bytes(16));
+    const skeleton = pack(packSkeleton(draft, attempt, digests));
+    const digest = digestOf(skeleton);
+    const bytes = framed([skeleton, seal(digest), sealed]);
+    return { bytes, entry: { ...draft, attempt: attempt.toString("latin1"), digest: digest.toString("hex"), contents } };
+  }
+
+  decode(id: ContextId, keys: ContextKeys, bytes: Uint8Array, thorough = false): Entry {
+    const { seal, leaf } = own(keys);
+    const [skeleton, mark, sealed] = unframed("the record", bytes) as [Buffer, Buffer, (Buffer | null)[]];
+    const digest = digestOf(skeleton);
+    if (!equal(seal(digest), mark)) throw new ContextError("internal", "its skeleton was altered: the seal does not match");
+    const { draft, attempt, digests } = unpackSkeleton(packr.unpack(skeleton));
+    if (sealed.length !== digests.length) throw new ContextError("internal", `it holds ${sealed.length} contents, not ${digests.length}`);
+    const contents = sealed.map((content, i) => {
+      if (content === null) return null;
+      const { key, digest: digestContent } = leaf(draft.firstContent + i, draft.items[i]?.subjects ?? []);
+      const plain = decrypt(key, additional(id, draft.version, i), content);
+      if (thorough && !equal(digestContent(plain), digests[i]))
+        throw new ContextError("internal", `content ${i} is not the one that its skeleton names`);
+      return plain.toString();
+    });
+    return { ...draft, attempt, digest: digest.toString("hex"), contents };
+  }
+
+  decodePage(bytes: Uint8Array) {
+    const [from, to, records] = unframed("the page", bytes) as [number, number, Uint8Array[]];
+    return { from, to, records };
+  }
+
+  encodeHead(id: ContextId, keys: ContextKeys, state: State, page: number): Buffer {
+    const slots = [...state.slots].map(([name, slot]) => {
+      const { key } = own(keys).leaf(slot.content, []);
+      return [name, slot.content, this.#encrypt(key, Buffer.from(`${id}/head/${slot.content}`), Buffer.from(slot.value.text))];
+    });
+    const { keys: used, marks } = state.keys.entries();
+    const body = pack([
+      [state.version, Buffer.from(state.digest, "hex"), state.created, state.at, state.appended, state.items, state.contents],
+      [state.policy, state.published, state.ended, page],
+      slots,
+      [Buffer.from(used.map(([key]) => key).join(""), "latin1"), used.map(([, version]) => version), marks],
+    ]);
+    return framed([body, own(keys).seal(digestOf(body))]);
+  }
+
+  decodeHead(id: ContextId, keys: ContextKeys, bytes: Uint8Array) {
+    const { seal, leaf } = own(keys);
+    const [body, mark] = unframed("the head", bytes) as [Buffer, Buffer];
+    if (!equal(seal(digestOf(body)), mark)) return undefined;
+    const [[version, digest, created, at, appended, items, contents], [policy, published, ended, page], slots, [used, versions, marks]] =
+      packr.unpack(body) as StoredHead;
+    const names = Buffer.from(used).toString("latin1");
+    const state: State = {
+      id,
+      version,
+      digest: Buffer.from(digest).toString("hex"),
+      created: instant(created),
+      at: instant(at),
+      appended: instant(appended),
+      items,
+      contents,
+      policy: Policy.parse(policy),
+      published,
+      ended,
+      slots: new Map(
+        slots.map(([name, content, sealed]) => {
+          const plain = decrypt(leaf(content, []).key, Buffer.from(`${id}/head/${content}`), sealed);
+          return [name, { content, value: RawJson.trusted(plain.toString()) }];
+        }),
+      ),
+      keys: Keys.from({ keys: versions.map((v, i) => [names.slice(i * 16, i * 16 + 16), v] as const), marks }),
+    };
+    return { state, page };
+  }
+
+  encodeTombstone(version: number): Buffer {
+    return framed([version]);
+  }
+
+  decodeTombstone(bytes: Uint8Array) {
+    const [version] = unframed("the tombstone", bytes) as [number];
+    return { version };
+  }
+
+  #encrypt(key: Uint8Array, aad: Buffer, plain: Buffer): Buffer {
+    const small = plain.length < DEFLATE_FROM ? plain : deflateRawSync(plain, deflateOptions(plain.length));
+    const deflated = small.length < plain.length;
+    const body = deflated ? small : plain;
+    const nonce = this.#die.bytes(NONCE);
+    const cipher = createCipheriv("aes-256-gcm", createSecretKey(key), nonce).setAAD(aad);
+    const first = cipher.update(Buffer.of(deflated ? DEFLATED : PLAIN));
+    return Buffer.concat([nonce, first, cipher.update(body), cipher.final(), cipher.getAuthTag()]);
+  }
+}
+
+/** A window and tables no larger than the text: zlib spends more time on clearing its default ones than on compressing a kilobyte. */
+function deflateOptions(bytes: number) {
+  const windowBits = Math.min(15, Math.max(9, 33 - Math.clz32(bytes)));
+  return { windowBits, memLevel: Math.min(9, Math.max(1, windowBits - 7)) };
+}
+
+type StoredHead = [
+  [number, Uint8Array, number, number, number, number, number],
+  [unknown, number, boolean, number],
+  [string, number, Buffer][],
+  [Uint8Array, number[], [number, number][]],
+];
+
+const own = (keys: ContextKeys): OpenKeys => {
+  if (keys instanceof OpenKeys) return keys;
+  throw new Error("these keys were not made by this codec");
+};
+
+const digestOf = (skeleton: Uint8Array): Buffer => createHash("sha256").update(DIGEST_DOMAIN).update(skeleton).digest();
+const additional = (id: ContextId, version: number, position: number): Buffer => Buffer.from(`${id}/${version}/${position}`);
+const equal = (a: Buffer, b: Buffer | undefined): boolean => b !== undefined && a.length === b.length && timingSafeEqual(a, b);
+
+function decrypt(key: Uint8Array, aad: Buffer, sealed: Buffer): Buffer {
+  try {
+    const cipher = createDecipheriv("aes-256-gcm", createSecretKey(key), sealed.subarray(0, NONCE)).setAAD(aad);
+    cipher.setAuthTag(sealed.subarray(sealed.length - TAG));
+    const body = Buffer.concat([cipher.update(sealed.subarray(NONCE, sealed.length - TAG)), cipher.final()]);
+    if (body[0] === DEFLATED) return inflateRawSync(body.subarray(1), { maxOutputLength: limits.bytes_per_turn });
+    return body.subarray(1);
+  } catch (cause) {
+    throw new ContextError("internal", "a content cannot be opened: it was altered, moved, or encrypted under another key", { cause });
+  }
+}

@@ -1,0 +1,92 @@
+// The skeleton of a record as it is packed: an array, in the order below. It is packed once and then only carried, so its bytes, and with
+// them the chain's digest, do not depend on who encodes next.
+
+import type { Draft, ItemMark, Kind, SlotMark } from "../core/record.ts";
+import type { Role } from "../protocol/item.ts";
+import type { Policy } from "../protocol/policy.ts";
+import { instant } from "../protocol/units.ts";
+
+/** Their places are what is stored: new ones go to the end. */
+const kinds: readonly Kind[] = ["append", "configure", "expire"];
+const roles: readonly Role[] = ["system", "user", "assistant", "tool", "note"];
+
+type PackedItem = readonly [role: number, bytes: number, digest: Uint8Array, labels: readonly string[], subjects: readonly Uint8Array[]];
+type PackedSlot = readonly [name: string, bytes: number | null, digest: Uint8Array | null];
+type PackedSkeleton = readonly [
+  version: number,
+  attempt: Uint8Array,
+  previous: Uint8Array,
+  at: number,
+  kind: number,
+  author: string,
+  key: Uint8Array,
+  request: Uint8Array,
+  firstItem: number,
+  firstContent: number,
+  published: number,
+  items: readonly PackedItem[],
+  slots: readonly PackedSlot[],
+  policy: Policy | null,
+];
+
+/** `digests` are those of the contents, in their order. */
+export function packSkeleton(draft: Draft, attempt: Uint8Array, digests: readonly Buffer[]): PackedSkeleton {
+  let next = 0;
+  const digest = (): Buffer => digests[next++] ?? Buffer.alloc(0);
+  return [
+    draft.version,
+    attempt,
+    Buffer.from(draft.previous, "hex"),
+    draft.at,
+    kinds.indexOf(draft.kind),
+    draft.author,
+    Buffer.from(draft.key, "latin1"),
+    Buffer.from(draft.request, "latin1"),
+    draft.firstItem,
+    draft.firstContent,
+    draft.published,
+    draft.items.map(
+      (item): PackedItem => [
+        roles.indexOf(item.role),
+        item.bytes,
+        digest(),
+        item.labels,
+        item.subjects.map((s) => Buffer.from(s, "latin1")),
+      ],
+    ),
+    draft.slots.map((slot): PackedSlot => (slot.bytes === null ? [slot.name, null, null] : [slot.name, slot.bytes, digest()])),
+    draft.policy,
+  ];
+}
+
+/** Only for bytes whose seal was checked: what is inside was written by `packSkeleton`. */
+export function unpackSkeleton(packed: PackedSkeleton): {
+  readonly draft: Draft;
+  readonly attempt: string;
+  readonly digests: readonly Buffer[];
+} {
+  const [version, attempt, previous, at, kind, author, key, request, firstItem, firstContent, published, items, slots, policy] = packed;
+  const digests: Buffer[] = [];
+  const draft: Draft = {
+    version,
+    previous: Buffer.from(previous).toString("hex"),
+    at: instant(at),
+    kind: kinds[kind] ?? "append",
+    author,
+    key: Buffer.from(key).toString("latin1"),
+    request: Buffer.from(request).toString("latin1"),
+    firstItem,
+    firstContent,
+    published,
+    items: items.map(([role, bytes, digest, labels, subjects]): ItemMark => {
+      digests.push(Buffer.from(digest));
+      return { role: roles[role] ?? "note", bytes, labels, subjects: subjects.map((s) => Buffer.from(s).toString("latin1")) };
+    }),
+    slots: slots.map(([name, bytes, digest]): SlotMark => {
+      if (digest !== null) digests.push(Buffer.from(digest));
+      return { name, bytes };
+    }),
+    policy,
+  };
+  return { draft, attempt: Buffer.from(attempt).toString("latin1"), digests };
+}

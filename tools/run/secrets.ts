@@ -1,0 +1,90 @@
+import { generateKeySync } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { RunError, textOf } from "./errors.ts";
+
+const Kept = z.strictObject({
+  daprApiToken: z.string().min(16),
+  appApiToken: z.string().min(16),
+  redisPassword: z.string().min(16),
+  postgresPassword: z.string().min(16),
+});
+
+/** What the processes of one installation know of each other. */
+export interface Secrets {
+  /** Asked for by the host's sidecar (header `dapr-api-token`). */
+  readonly daprApiToken: string;
+  /** Sent by the host's sidecar to the host with every call. */
+  readonly appApiToken: string;
+  /** STRATA_ROOT_KEY: what keys and grants are derived from. */
+  readonly rootKey: string;
+  /** Of the Redis and the PostgreSQL that the runner starts itself. */
+  readonly redisPassword: string;
+  readonly postgresPassword: string;
+}
+
+/**
+ * DAPR_API_TOKEN, APP_API_TOKEN and STRATA_ROOT_KEY from the environment; what is not there, from `secrets.json` and `root.key` in the data folder,
+ * which are made the first time and which only their owner can read. Throws RunError when a file is damaged: to go on with a new root key would
+ * make everything unreadable.
+ */
+export function loadSecrets(
+  dataDir: string,
+  env: Readonly<Record<string, string | undefined>>,
+  report: (line: string) => void = () => {},
+): Secrets {
+  mkdirSync(dataDir, { recursive: true });
+  const kept = keptIn(join(dataDir, "secrets.json"));
+  const rootKey = rootKeyIn(join(dataDir, "root.key"), env.STRATA_ROOT_KEY, report);
+  return { ...kept, rootKey, daprApiToken: env.DAPR_API_TOKEN ?? kept.daprApiToken, appApiToken: env.APP_API_TOKEN ?? kept.appApiToken };
+}
+
+function keptIn(path: string): z.infer<typeof Kept> {
+  if (!existsSync(path)) {
+    const made = {
+      daprApiToken: key("base64url"),
+      appApiToken: key("base64url"),
+      redisPassword: key("hex"),
+      postgresPassword: key("hex"),
+    };
+    keep(path, JSON.stringify(made, null, 2));
+    return made;
+  }
+  const content = readFileSync(path, "utf8");
+  try {
+    return Kept.parse(JSON.parse(content));
+  } catch (reason) {
+    // A parser's message quotes what it read, so it stays here.
+    const what = reason instanceof z.ZodError ? z.prettifyError(reason) : "it is not JSON";
+    throw new RunError(`${path} is damaged (${what}); restore it, or begin with another data folder`);
+  }
+}
+
+function rootKeyIn(path: string, given: string | undefined, report: (line: string) => void): string {
+  if (!existsSync(path)) {
+    // One that is given is kept elsewhere, and stays there.
+    if (given !== undefined) return given;
+    const made = key("base64");
+    keep(path, made);
+    return made;
+  }
+  const kept = readFileSync(path, "utf8").trim();
+  if (kept === "") throw new RunError(`${path} is empty; restore it, or begin with another data folder`);
+  if (given !== undefined && given !== kept)
+    report(`STRATA_ROOT_KEY is used, not ${path}, which is another: what is written under one can't be read under the other`);
+  return given ?? kept;
+}
+
+function keep(path: string, content: string): void {
+  try {
+    writeFileSync(path, `${content}\n`, { mode: 0o600, flag: "wx" });
+  } catch (reason) {
+    throw new RunError(`${path} can't be written: ${textOf(reason)}`);
+  }
+}
+
+/** 32 bytes from the system's generator. */
+function key(encoding: "base64" | "base64url" | "hex"): string {
+  return generateKeySync("hmac", { length: 256 }).export().toString(encoding);
+}

@@ -1,0 +1,40 @@
+// What an operator would do by hand once everything runs: mint a root grant, and create the first tenant with it.
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { z } from "zod";
+import type { Environment } from "./environment.ts";
+import { RunError, textOf } from "./errors.ts";
+
+const MINT_MS = 30_000;
+const CREATE_MS = 30_000;
+
+const grantCommand = fileURLToPath(new URL("../../services/grant/main.ts", import.meta.url));
+const Minted = z.object({ grant: z.string().min(1) });
+const Answer = z.union([z.object({ ok: z.literal(true) }), z.object({ ok: z.literal(false), code: z.string(), message: z.string() })]);
+
+/** A root grant for the tenant, by the operator's command and with the root key. Throws RunError. */
+export async function mintGrant(tenant: string, rootKey: string, env: Environment, signal: AbortSignal): Promise<string> {
+  const args = [grantCommand, "mint", "--tenant", tenant, "--subject", "operator", "--json"];
+  try {
+    const options = { env: { ...env, STRATA_ROOT_KEY: rootKey }, timeout: MINT_MS, signal };
+    const { stdout } = await promisify(execFile)(process.execPath, args, options);
+    return Minted.parse(JSON.parse(stdout)).grant;
+  } catch (reason) {
+    throw new RunError(`npm run grant -- mint failed: ${textOf(reason)}`);
+  }
+}
+
+/** Creates the tenant, if it is not there yet. Throws RunError. */
+export async function createTenant(url: string, tenant: string, grant: string, signal: AbortSignal): Promise<void> {
+  const response = await fetch(`${url}/v1.0/actors/Tenant/${tenant}/method/create`, {
+    method: "PUT",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ grant }),
+    signal: AbortSignal.any([signal, AbortSignal.timeout(CREATE_MS)]),
+  });
+  const text = await response.text();
+  const answer = response.ok ? Answer.safeParse(JSON.parse(text)).data : undefined;
+  if (answer === undefined) throw new RunError(`creating the tenant ${tenant} answered ${response.status}: ${text.slice(0, 500)}`);
+  if (!answer.ok) throw new RunError(`the tenant ${tenant} was not created: [${answer.code}] ${answer.message}`);
+}
