@@ -16,15 +16,19 @@ export interface ActorType {
   drain(signal: AbortSignal): Promise<void>;
 }
 
+type Reporting = Pick<Ports, "clock" | "events" | "tracing">;
+
 /** Runs a call and reports it. Whatever was thrown becomes a refusal that says nothing of the cause; the cause goes to the log. */
 export async function answer(
-  ports: Pick<Ports, "clock" | "events">,
+  ports: Reporting,
+  type: string,
   id: string,
   method: string,
-  work: () => Promise<string | Refusal>,
+  call: Call,
+  work: (call: Call) => Promise<string | Refusal>,
 ): Promise<string> {
   const began = ports.clock.elapsed();
-  const reply = await work().catch((reason: unknown): Refusal => {
+  const reply = await ports.tracing.span(`${type} turn`, call, work).catch((reason: unknown): Refusal => {
     ports.events.failed(id, method, reason);
     return ContextError.refusal(reason);
   });

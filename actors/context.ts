@@ -2,7 +2,7 @@
 
 import { eventOf } from "../core/record.ts";
 import type { Command } from "../protocol/contract.ts";
-import type { Refusal } from "../protocol/errors.ts";
+import { type Refusal, refuse } from "../protocol/errors.ts";
 import { ContextId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import { Activation, Hot } from "./activation.ts";
@@ -24,6 +24,8 @@ export class ContextActor implements ActorType {
   readonly #world: World;
   readonly #aftermath: Aftermath;
   readonly #live = new Map<ContextId, Activation>();
+  /** Turns that run or wait, of all contexts. */
+  #turns = 0;
 
   constructor(ports: Ports) {
     this.#aftermath = { outbox: new Outbox(ports, limits), reporter: new Reporter(ports, limits) };
@@ -37,12 +39,15 @@ export class ContextActor implements ActorType {
 
   invoke(id: string, method: string, body: Uint8Array, call: Call): Promise<string> {
     const { ports } = this.#world;
-    return answer(ports, id, method, async () => {
+    return answer(ports, this.name, id, method, call, async (call) => {
       const judged = judgeContext(id, method, body, ports);
       if (!judged.ok) return judged;
+      if (this.#turns >= limits.turns_per_host) return busy();
       const a = this.#activate(ContextId.parse(id));
       ports.events.queued(id, a.queue.length);
-      return a.queue.run(() => this.#run(a, judged.command, judged.claims.subject, call), call.signal);
+      this.#turns++;
+      const done = a.queue.run(() => this.#run(a, judged.command, judged.claims.subject, call), call.signal);
+      return done.finally(() => this.#turns--);
     });
   }
 
@@ -122,3 +127,12 @@ export class ContextActor implements ActorType {
     });
   }
 }
+
+const busy = (): Refusal =>
+  refuse(
+    "overloaded",
+    `this host has all ${limits.turns_per_host} turns that it may have; try again after ${limits.queue_retry_after_ms} ms`,
+    {
+      retryAfterMs: limits.queue_retry_after_ms,
+    },
+  );

@@ -13,6 +13,7 @@ export class Outbox {
   readonly #ports: { readonly bus: Bus; readonly clock: Clock; readonly events: Events };
   readonly #limits: OutboxLimits;
   readonly #waiting: Waiting[] = [];
+  readonly #counts = new Map<Activation, number>();
   #flying: Promise<void> | undefined;
 
   constructor(ports: { readonly bus: Bus; readonly clock: Clock; readonly events: Events }, outboxLimits: OutboxLimits) {
@@ -22,13 +23,14 @@ export class Outbox {
 
   /** Whether an event of this context waits here. */
   has(a: Activation): boolean {
-    return this.#waiting.some((waiting) => waiting.a === a);
+    return this.#counts.has(a);
   }
 
   /** False where there is no room: the reminder finds it later, nothing is lost (B2). */
   add(a: Activation, event: ContextEvent): boolean {
     if (this.#waiting.length >= this.#limits.events_waiting) return false;
     this.#waiting.push({ a, event });
+    this.#counts.set(a, (this.#counts.get(a) ?? 0) + 1);
     this.#flying ??= this.#fly().finally(() => {
       this.#flying = undefined;
     });
@@ -40,20 +42,28 @@ export class Outbox {
     while (this.#flying !== undefined) await this.#flying;
   }
 
+  #remove(count: number): void {
+    for (const { a } of this.#waiting.splice(0, count)) {
+      const left = (this.#counts.get(a) ?? 1) - 1;
+      if (left > 0) this.#counts.set(a, left);
+      else this.#counts.delete(a);
+    }
+  }
+
   async #fly(): Promise<void> {
     let failures = 0;
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.slice(0, this.#limits.events_per_publish);
       if (await this.#ports.bus.publish(batch.map(({ event }) => event))) {
         failures = 0;
-        this.#waiting.splice(0, batch.length);
+        this.#remove(batch.length);
         for (const { a, event } of batch) if (event.version === a.published + 1) a.published = event.version;
         continue;
       }
       failures++;
       if (failures >= GIVE_UP) {
         // The bus is away for longer. Each context's reminder will bring its events back.
-        this.#waiting.length = 0;
+        this.#remove(this.#waiting.length);
         return;
       }
       await this.#ports.clock.sleep(Math.min(this.#limits.settle_pause_ms * 2 ** failures, this.#limits.settle_pause_max_ms));

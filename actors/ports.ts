@@ -120,6 +120,11 @@ export interface Events {
   failed(id: string, doing: string, reason: unknown): void;
 }
 
+export interface Tracing {
+  /** Runs `work` as a span of the caller's trace; the call it is handed carries the span on. */
+  span<T>(name: string, call: Call, work: (call: Call) => Promise<T>): Promise<T>;
+}
+
 /** What operators may set; tests shorten the times. */
 export type Settings = {
   /** D: how long a dropped record's key stays fenced (C5), ms. */
@@ -142,5 +147,6 @@ export type Ports = {
   readonly codec: Codec;
   readonly grants: Grants;
   readonly events: Events;
+  readonly tracing: Tracing;
   readonly settings: Settings;
 };

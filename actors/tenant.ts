@@ -34,7 +34,7 @@ export class TenantActor implements ActorType {
   }
 
   invoke(id: string, method: string, body: Uint8Array, call: Call): Promise<string> {
-    return answer(this.#ports, id, method, async () => {
+    return answer(this.#ports, this.name, id, method, call, async (call) => {
       const judged = judgeTenant(id, method, body, this.#ports);
       if (!judged.ok) return judged;
       const tenant = TenantId.parse(id);

@@ -59,7 +59,6 @@ export const limits = {
   // Group commit (C4).
   records_per_group: 128,
   bytes_per_group: 4 * MiB,
-  groups_waiting: 4_096,
 
   // Proofs (C5, C8).
   drop_delay_ms: 10 * 60 * 1000,

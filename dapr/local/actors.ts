@@ -1,6 +1,6 @@
 import { type Answer, BodyTooLarge, refused } from "./answers.ts";
 import { type AppChannel, AppError, type AppReply, type AppRequest, passedOn } from "./app.ts";
-import type { Clock, Die } from "../clock.ts";
+import type { Clock, Die } from "../../actors/ports.ts";
 import { drawn, type Faults } from "./faults.ts";
 import type { Hosting } from "./hosting.ts";
 import { CallerGone, Leaver, type Leaving, LockClosed, stays, TurnLock } from "./lock.ts";

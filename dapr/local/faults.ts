@@ -1,4 +1,4 @@
-import type { Die } from "../clock.ts";
+import type { Die } from "../../actors/ports.ts";
 
 /**
  * What the real runtime does to its callers and hosts, each to be switched on by itself. A share is drawn for every event: 0 never, 1 always.

@@ -123,7 +123,8 @@ function goNumber(value: number): string {
 
 const surrogate = /[\ud800-\udfff]/;
 
-function compareUtf8(a: string, b: string): number {
+/** The order of the bytes, which is Go's and SQLite's. */
+export function compareUtf8(a: string, b: string): number {
   if (surrogate.test(a) || surrogate.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
   return a < b ? -1 : a > b ? 1 : 0;
 }

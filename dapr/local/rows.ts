@@ -1,5 +1,6 @@
 import type { StatementSync } from "node:sqlite";
-import type { Clock, Die } from "../clock.ts";
+import type { Clock, Die } from "../../actors/ports.ts";
+import { uuid } from "./uuid.ts";
 import { type Disk, optionalNumber, text } from "./disk.ts";
 
 export type Upsert = {
@@ -98,7 +99,7 @@ export class Rows {
     const { key, value, etag } = change;
     const now = this.#second();
     const expiresAt = change.ttlSeconds === undefined || change.ttlSeconds <= 0 ? null : now + change.ttlSeconds * 1_000;
-    const fresh = this.#die.uuid();
+    const fresh = uuid(this.#die);
     if (etag !== undefined) return Number(this.#swap.run(value, fresh, expiresAt, key, etag, now).changes);
     if (change.createOnly) return Number(this.#create.run(key, value, fresh, expiresAt, now).changes);
     return Number(this.#put.run(key, value, fresh, expiresAt).changes);

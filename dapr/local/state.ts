@@ -1,9 +1,9 @@
-import type { Die } from "../clock.ts";
+import type { Die } from "../../actors/ports.ts";
 import { type Answer, errorInfo, fieldViolation, json, nothing, Refused, refused, refusedWith, resourceInfo } from "./answers.ts";
 import type { Disk } from "./disk.ts";
 import { drawn, type Faults } from "./faults.ts";
-import { GoJsonError, goString, isObject, member, parseGoJson, writeGoJson } from "./go-json.ts";
-import { type Delete, EtagMismatch, type Rows, type Upsert } from "./rows.ts";
+import { compareUtf8, GoJsonError, goString, isObject, member, parseGoJson, writeGoJson } from "./go-json.ts";
+import { type Delete, EtagMismatch, type Held, type Rows, type Upsert } from "./rows.ts";
 import type { Call, Route } from "./server.ts";
 
 const malformed = (message: string): Answer => refused(400, "ERR_MALFORMED_REQUEST", message);
@@ -106,25 +106,13 @@ export class State {
       if (!Array.isArray(list)) throw new GoJsonError("keys must be an array of strings");
       return list.map((key) => string(key, "keys"));
     });
-    const found: string[] = [];
-    const absent: string[] = [];
+    const wanted = [...new Set(keys)];
+    const held = new Map(wanted.map((key) => [key, this.#rows.get(this.#rowKey(store, key, key))]));
     // In the order of SQLite's index, what is absent at the end, each key once: what daprd's SQLite store answers.
-    for (const key of [...new Set(keys)].sort()) {
-      const held = this.#rows.get(this.#rowKey(store, key, key));
-      if (held === undefined) continue;
-      const expiry = held.expiresAt === undefined ? "" : `,"metadata":{"ttlExpireTime":"${seconds(held.expiresAt)}"}`;
-      found.push(`{"key":${goString(key)},"data":${held.value},"etag":"${held.etag}"${expiry}}`);
-      absent.push(key);
-    }
-    const present = new Set(absent.splice(0));
-    const seen = new Set<string>();
-    for (const key of keys) {
-      if (present.has(key) || seen.has(key)) continue;
-      seen.add(key);
-      absent.push(`{"key":${goString(key)}}`);
-    }
-    const entries = [...found, ...absent];
-    while (entries.length < keys.length) entries.push('{"key":""}');
+    const present = wanted.filter((key) => held.get(key) !== undefined).sort(compareUtf8);
+    const absent = wanted.filter((key) => held.get(key) === undefined);
+    const entries = [...present, ...absent].map((key) => bulkEntry(key, held.get(key)));
+    while (entries.length < keys.length) entries.push(bulkEntry("", undefined));
     return json(200, `[${entries.join(",")}]\n`);
   }
 
@@ -215,6 +203,12 @@ export class State {
     const details = [fieldViolation(field, message), resourceInfo("state", store, ""), errorInfo("DAPR_STATE_ILLEGAL_KEY", null)];
     throw new Refused(refusedWith(400, "ERR_MALFORMED_REQUEST", message, details));
   }
+}
+
+function bulkEntry(key: string, held: Held | undefined): string {
+  if (held === undefined) return `{"key":${goString(key)}}`;
+  const expiry = held.expiresAt === undefined ? "" : `,"metadata":{"ttlExpireTime":"${seconds(held.expiresAt)}"}`;
+  return `{"key":${goString(key)},"data":${held.value},"etag":"${held.etag}"${expiry}}`;
 }
 
 /** A StoreError is a change that was understood and will be refused by the store: among several keys the others are still written. */

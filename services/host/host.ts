@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { ContextActor } from "../../actors/context.ts";
-import type { Clock, Die, Events, Ports } from "../../actors/ports.ts";
+import type { Clock, Die, Events, Ports, Tracing } from "../../actors/ports.ts";
 import { CONTEXT } from "../../actors/prepare.ts";
 import { TENANT, TenantActor } from "../../actors/tenant.ts";
 import { SidecarBus } from "../../dapr/bus.ts";
@@ -19,7 +19,7 @@ import { Keyring, parseRootKeys } from "../../stores/keyring.ts";
 import type { HostConfig } from "./config.ts";
 import { examineRedis } from "./redis.ts";
 
-export type Around = { readonly clock: Clock; readonly die: Die; readonly events: Events };
+export type Around = { readonly clock: Clock; readonly die: Die; readonly events: Events; readonly tracing: Tracing };
 export type RunningHost = { readonly port: number; close(): Promise<void> };
 
 const POLL_MS = 100;
@@ -50,7 +50,7 @@ export async function runHost(config: HostConfig, around: Around): Promise<Runni
   };
 }
 
-async function openPorts(config: HostConfig, sidecar: Sidecar, { clock, die, events }: Around): Promise<Ports> {
+async function openPorts(config: HostConfig, sidecar: Sidecar, { clock, die, events, tracing }: Around): Promise<Ports> {
   await awaitSidecar(sidecar, config, clock);
   const { store, type } = await examineStore(sidecar, config.stateStore, die);
   if (type === "state.redis" && config.redisUrl !== undefined) await examineRedis(config.redisUrl, config.acceptLoss);
@@ -62,6 +62,7 @@ async function openPorts(config: HostConfig, sidecar: Sidecar, { clock, die, eve
     die,
     store,
     events,
+    tracing,
     grants: keyring,
     codec: new RecordCodec(keyring, die),
     reminders: new SidecarReminders(sidecar),

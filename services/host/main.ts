@@ -3,6 +3,8 @@ import { ContextError } from "../../protocol/errors.ts";
 import { iso } from "../../protocol/units.ts";
 import { makeEvents } from "../telemetry/events.ts";
 import { jsonLog } from "../telemetry/log.ts";
+import { stopTelemetry } from "../telemetry/start.ts";
+import { makeTracing } from "../telemetry/tracing.ts";
 import { readConfig } from "./config.ts";
 import { runHost } from "./host.ts";
 
@@ -13,12 +15,13 @@ try {
     (line) => process.stderr.write(line),
     () => iso(systemClock.now()),
   );
-  const host = await runHost(config, { clock: systemClock, die: systemDie, events: makeEvents(log) });
+  const host = await runHost(config, { clock: systemClock, die: systemDie, events: makeEvents(log), tracing: makeTracing() });
   log("info", "serving", { port: host.port });
   await signalled();
   log("info", "draining", {});
   await host.close();
   log("info", "stopped", {});
+  await stopTelemetry();
 } catch (reason) {
   console.error(reason instanceof ContextError ? reason.message : reason);
   process.exitCode = 1;

@@ -127,7 +127,7 @@ export class SidecarApp {
     });
     this.heard.push(heard);
     this.#changed();
-    const reply = await (this.#handlers.get(path) ?? (() => ({})))(heard);
+    const reply: Reply = (await this.#handlers.get(path)?.(heard)) ?? {};
     if (response.destroyed) return;
     response.writeHead(reply.status ?? 200, { "content-type": "application/json", ...reply.headers }).end(reply.body ?? "");
   }
