@@ -28,13 +28,29 @@ export async function commit(
   const sent = proofNow(by.ports.clock);
   // From here on nothing in memory is to be trusted until it is known what stands: a throw leaves the activation unloaded (V3).
   a.loaded = undefined;
-  const mine = await settle(a, loaded, entry, bytes, by, call, deadline);
-  if (!mine || !(await isGenuine(a, loaded, entry.version, by.ports, call))) return undefined;
+  if (!(await stands(a, loaded, entry, bytes, by, call, deadline))) return undefined;
 
   a.loaded = { ...loaded, state: apply(loaded.state, entry), proven: sent };
   by.hot.put(a.id, entry);
   by.ports.events.committed(a.id, entry.version);
   return entry;
+}
+
+/** Whether the record came to stand and counts. Once it was sent, no failure means that it was not written. */
+async function stands(
+  a: Activation,
+  loaded: Loaded,
+  entry: Entry,
+  bytes: Uint8Array,
+  by: Committing,
+  call: Call,
+  deadline: number,
+): Promise<boolean> {
+  try {
+    return (await settle(a, loaded, entry, bytes, by, call, deadline)) && (await isGenuine(a, loaded, entry.version, by.ports, call));
+  } catch (cause) {
+    throw cause instanceof ContextError && cause.code === "unavailable" ? unknownOutcome(cause) : cause;
+  }
 }
 
 /** Sends one record until it is known whose stands at its key: true if it is this attempt's (C2, C3). */
@@ -82,9 +98,10 @@ async function settle(
   }
 }
 
-const unknownOutcome = (): ContextError =>
+const unknownOutcome = (cause?: unknown): ContextError =>
   new ContextError("unavailable", "the store did not say in time whether the turn was written; repeat it with the same key", {
     details: { outcome: "unknown" },
+    cause,
   });
 
 /**

@@ -1,10 +1,6 @@
 // Durations as reminders and timers take them: Go's ("1h5m", "1.5s", "100ms"), ISO 8601 ("PT10S", "R5/PT10S") and points in time
 // (RFC 3339). Lengths are in ms; what is finer is a fraction.
 
-export class DurationError extends Error {
-  override readonly name = "DurationError";
-}
-
 const goUnits: Readonly<Record<string, number>> = {
   ns: 1e-6,
   us: 1e-3,
@@ -71,15 +67,22 @@ export function addIso(from: number, duration: IsoDuration): number {
   return date.getTime() + duration.ms;
 }
 
-/** A due time or the end of a time to live, from `now`. `undefined` where the text is neither a duration nor a point in time. */
-export function timeFrom(text: string, now: number): number | "repeats" | undefined {
+/** A due time or the end of a time to live, counted from `now`. `repeats` is -1 where the text names none. */
+export function timeFrom(text: string, now: number): { readonly at: number; readonly repeats: number } | undefined {
   const at = pointInTime(text);
-  if (at !== undefined) return at;
+  if (at !== undefined) return { at, repeats: -1 };
   const go = goDuration(text);
-  if (go !== undefined) return now + go;
+  if (go !== undefined) return { at: now + go, repeats: -1 };
   const iso = isoDuration(text);
-  if (iso === undefined) return undefined;
-  return iso.repeats !== undefined && iso.repeats !== -1 ? "repeats" : addIso(now, iso);
+  return iso === undefined ? undefined : { at: addIso(now, iso), repeats: iso.repeats ?? -1 };
+}
+
+/** A period. `undefined` where the text is neither an ISO nor a Go duration. */
+export function periodFrom(text: string): Required<IsoDuration> | undefined {
+  const iso = isoDuration(text);
+  if (iso !== undefined) return { repeats: -1, ...iso };
+  const ms = goDuration(text);
+  return ms === undefined ? undefined : { years: 0, months: 0, days: 0, ms, repeats: -1 };
 }
 
 /** Go's way of writing a duration, as daprd hands periods back: "10s", "1h30m0s", "100µs". */

@@ -63,8 +63,8 @@ export class GoNumber {
   }
 }
 
-/** Throws GoJsonError for numbers beyond float64 and for nesting beyond 10,000. */
-export function writeGoJson(value: unknown): string {
+/** Throws GoJsonError for numbers beyond float64 and for nesting beyond 10,000. Keys are sorted, unless their order is to be kept. */
+export function writeGoJson(value: unknown, keys: "sorted" | "kept" = "sorted"): string {
   if (typeof value === "string") return goString(value);
   const out: string[] = [];
   // Steps instead of recursion: 10,000 levels are more than the stack holds.
@@ -72,7 +72,7 @@ export function writeGoJson(value: unknown): string {
   for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
     if (typeof step === "string") out.push(step);
     else if (Array.isArray(step.value)) openArray(step.value, step.depth, out, steps);
-    else if (isObject(step.value)) openObject(step.value, step.depth, out, steps);
+    else if (isObject(step.value)) openObject(step.value, keys, step.depth, out, steps);
     else out.push(scalar(step.value));
   }
   return out.join("");
@@ -105,9 +105,15 @@ function openArray(array: readonly unknown[], depth: number, out: string[], step
   }
 }
 
-function openObject(object: Readonly<Record<string, unknown>>, depth: number, out: string[], steps: Step[]): void {
+function openObject(
+  object: Readonly<Record<string, unknown>>,
+  order: "sorted" | "kept",
+  depth: number,
+  out: string[],
+  steps: Step[],
+): void {
   const inner = deeper(depth);
-  const keys = Object.keys(object).sort(compareUtf8);
+  const keys = order === "sorted" ? Object.keys(object).sort(compareUtf8) : Object.keys(object);
   out.push("{");
   steps.push("}");
   for (let index = keys.length - 1; index >= 0; index--) {

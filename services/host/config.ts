@@ -47,8 +47,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   return {
     host: env.STRATA_HOST,
     port: env.STRATA_PORT,
-    sidecarUrl: env.DAPR_HTTP_ENDPOINT ?? `http://127.0.0.1:${env.DAPR_HTTP_PORT}`,
-    sidecarToken: env.DAPR_API_TOKEN,
+    sidecar: { url: env.DAPR_HTTP_ENDPOINT ?? `http://127.0.0.1:${env.DAPR_HTTP_PORT}`, token: env.DAPR_API_TOKEN },
     sidecarWaitMs: env.STRATA_SIDECAR_WAIT_MS,
     appToken: env.APP_API_TOKEN,
     stateStore: env.STRATA_STATE_STORE,

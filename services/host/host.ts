@@ -20,38 +20,45 @@ import type { HostConfig } from "./config.ts";
 import { examineRedis } from "./redis.ts";
 
 export type Around = { readonly clock: Clock; readonly die: Die; readonly events: Events; readonly tracing: Tracing };
-export type RunningHost = { readonly port: number; close(): Promise<void> };
 
 const POLL_MS = 100;
 const ROOT_KEY = "STRATA_ROOT_KEY";
 const Secret = z.object({ [ROOT_KEY]: z.string() });
 const INTERNAL_GRANT_MS = 10 * 60 * 1000;
 
-/** Serves as soon as everything that it stands on was seen to work. Throws ContextError that says what was not. */
-export async function runHost(config: HostConfig, around: Around): Promise<RunningHost> {
+export type At = { readonly url: string; readonly token: string | undefined };
+
+/** A host whose port is open and which says of itself that it is not ready: the sidecar waits for the port, and the host for the sidecar. */
+export type OpenHost = {
+  readonly port: number;
+  /** Examines everything that the host stands on, then serves. Throws ContextError that says what is wrong; the port is closed then. */
+  serve(sidecar: At): Promise<void>;
+  close(): Promise<void>;
+};
+
+export async function openHost(config: HostConfig, around: Around): Promise<OpenHost> {
   checkLimits();
-  const sidecar = new Sidecar({ url: config.sidecarUrl, token: config.sidecarToken, timeoutMs: limits.store_call_ms });
-  // The port is open before the sidecar is there, since the sidecar waits for it; until all is examined it says that it is not ready.
   const host = await startHost({ ...config, types: [CONTEXT, TENANT], drainOngoingCallTimeout: "7s", events: around.events });
-  try {
-    const ports = await openPorts(config, sidecar, around);
-    host.ready([new ContextActor(ports), new TenantActor(ports)]);
-  } catch (reason) {
-    await host.close(0);
-    await sidecar.close();
-    throw reason;
-  }
-  return {
-    port: host.port,
-    async close() {
-      await host.close(config.drainMs);
-      await sidecar.close();
-    },
+  let sidecar: Sidecar | undefined;
+  const close = async (): Promise<void> => {
+    await host.close(config.drainMs);
+    await sidecar?.close();
   };
+  const serve = async (at: At): Promise<void> => {
+    sidecar = new Sidecar({ ...at, timeoutMs: limits.store_call_ms });
+    try {
+      await awaitSidecar(sidecar, at, config, around.clock);
+      const ports = await openPorts(config, sidecar, around);
+      host.ready([new ContextActor(ports), new TenantActor(ports)]);
+    } catch (reason) {
+      await close();
+      throw reason;
+    }
+  };
+  return { port: host.port, serve, close };
 }
 
 async function openPorts(config: HostConfig, sidecar: Sidecar, { clock, die, events, tracing }: Around): Promise<Ports> {
-  await awaitSidecar(sidecar, config, clock);
   const { store, type } = await examineStore(sidecar, config.stateStore, die);
   if (type === "state.redis" && config.redisUrl !== undefined) await examineRedis(config.redisUrl, config.acceptLoss);
   const keyring = new Keyring(parseRootKeys(await rootKey(config, sidecar)), die);
@@ -72,7 +79,7 @@ async function openPorts(config: HostConfig, sidecar: Sidecar, { clock, die, eve
   };
 }
 
-async function awaitSidecar(sidecar: Sidecar, { sidecarUrl, sidecarWaitMs }: HostConfig, clock: Clock): Promise<void> {
+async function awaitSidecar(sidecar: Sidecar, { url }: At, { sidecarWaitMs }: HostConfig, clock: Clock): Promise<void> {
   const until = clock.elapsed() + sidecarWaitMs;
   let status = 0;
   while (clock.elapsed() < until) {
@@ -82,7 +89,7 @@ async function awaitSidecar(sidecar: Sidecar, { sidecarUrl, sidecarWaitMs }: Hos
   }
   throw new ContextError(
     "unavailable",
-    `the sidecar at ${sidecarUrl} was not ready after ${sidecarWaitMs} ms; its health answered ${status === 0 ? "nothing" : status}`,
+    `the sidecar at ${url} was not ready after ${sidecarWaitMs} ms; its health answered ${status === 0 ? "nothing" : status}`,
   );
 }
 

@@ -6,7 +6,7 @@ import { jsonLog } from "../telemetry/log.ts";
 import { stopTelemetry } from "../telemetry/start.ts";
 import { makeTracing } from "../telemetry/tracing.ts";
 import { readConfig } from "./config.ts";
-import { runHost } from "./host.ts";
+import { openHost } from "./host.ts";
 
 try {
   const config = readConfig();
@@ -15,7 +15,8 @@ try {
     (line) => process.stderr.write(line),
     () => iso(systemClock.now()),
   );
-  const host = await runHost(config, { clock: systemClock, die: systemDie, events: makeEvents(log), tracing: makeTracing() });
+  const host = await openHost(config, { clock: systemClock, die: systemDie, events: makeEvents(log), tracing: makeTracing() });
+  await host.serve(config.sidecar);
   log("info", "serving", { port: host.port });
   await signalled();
   log("info", "draining", {});

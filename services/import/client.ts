@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { z } from "zod";
-import { Refused, replies } from "../../protocol/contract.ts";
+import { type ContextMethod, Refused, replies, type TenantMethod } from "../../protocol/contract.ts";
 import type { Code } from "../../protocol/errors.ts";
 import { JsonError, type RawAt, readJson, writeJson } from "../../protocol/json.ts";
 import { importLimits } from "./limits.ts";
@@ -52,12 +52,21 @@ export class Client {
   }
 
   /** Throws CallError when the answer is a refusal, or when it still fails after the last attempt. */
-  async call<M extends "append" | "read">(context: string, method: M, args: Readonly<Record<string, unknown>>): Promise<Reply<M>> {
+  call<M extends ContextMethod>(context: string, method: M, args: Readonly<Record<string, unknown>>): Promise<Reply<M>> {
+    return this.#repeat(`Context/${context}/method/${method}`, method, args);
+  }
+
+  /** As `call`, of a tenant. */
+  callTenant<M extends TenantMethod>(tenant: string, method: M, args: Readonly<Record<string, unknown>>): Promise<Reply<`tenant.${M}`>> {
+    return this.#repeat(`Tenant/${tenant}/method/${method}`, `tenant.${method}`, args);
+  }
+
+  async #repeat<M extends keyof typeof replies>(path: string, name: M, args: Readonly<Record<string, unknown>>): Promise<Reply<M>> {
     const { grant, signal } = this.#options;
     const body = writeJson({ grant, ...args });
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted();
-      const answer = await this.#send<M>(context, method, body);
+      const answer = await this.#send<M>(path, name, body);
       if ("reply" in answer) return answer.reply;
       // Where nothing ever answered it is the URL that is wrong, and waiting long does not mend it.
       const attempts = this.#answered ? this.#patience.attempts : this.#patience.attempts_at_first;
@@ -74,12 +83,12 @@ export class Client {
     return Math.max(asked, grown / 2) + (spread * grown) / 2;
   }
 
-  async #send<M extends "append" | "read">(context: string, method: M, body: string): Promise<Answer<Reply<M>>> {
+  async #send<M extends keyof typeof replies>(path: string, name: M, body: string): Promise<Answer<Reply<M>>> {
     const { url, signal } = this.#options;
     let status: number;
     let text: string;
     try {
-      const response = await fetch(`${url}/v1.0/actors/Context/${context}/method/${method}`, {
+      const response = await fetch(`${url}/v1.0/actors/${path}`, {
         method: "POST",
         body,
         headers: { "content-type": "application/json" },
@@ -96,7 +105,7 @@ export class Client {
     this.#answered = true;
     if (status !== 200) return { error: runtimeError(url, status, text) };
     try {
-      return answerIn(method, text);
+      return answerIn(name, text);
     } catch (error) {
       if (!(error instanceof JsonError)) throw error;
       return { error: new CallError("runtime", `${url} answered 200 with something that is no reply: ${error.message}`) };
@@ -104,7 +113,7 @@ export class Client {
   }
 }
 
-function answerIn<M extends "append" | "read">(method: M, text: string): Answer<Reply<M>> {
+function answerIn<M extends keyof typeof replies>(method: M, text: string): Answer<Reply<M>> {
   const json = readJson(text, rawAt);
   const refused = Refused.safeParse(json);
   if (refused.success) {

@@ -31,17 +31,7 @@ export const words = {
   wrapping: ["kwargs", "data", "message", "msg", "payload", "item", "event", "delta", "body"],
   /** Fields that hold tool calls, or tool results, one or an array. */
   calls: ["toolcalls", "toolcall", "functioncalls", "functioncall", "tooluses", "tooluse", "toolinvocations", "action", "actions"],
-  results: [
-    "toolresults",
-    "toolresult",
-    "functionresponse",
-    "toolresponse",
-    "toolresponses",
-    "tooloutputs",
-    "observation",
-    "observations",
-    "results",
-  ],
+  results: ["toolresults", "toolresult", "functionresponse", "toolresponse", "toolresponses", "tooloutputs", "observation", "observations"],
   /** Objects around what a call or a result says of itself. */
   callWrapping: ["function", "functioncall", "tooluse", "toolcall", "toolinvocation"],
   resultWrapping: ["functionresponse", "toolresult", "toolresponse", "toolcallresult"],
@@ -159,7 +149,7 @@ export type Spoken = { readonly role: Role; readonly key: string };
 export function roleIn(fields: Fields): Spoken | undefined {
   for (const key of words.speaker) {
     const value = fields.get(key);
-    const said = stringOf(speakerIn(value));
+    const said = key === "id" && value?.kind !== "array" ? undefined : stringOf(speakerIn(value));
     if (said === undefined || said.length > 64) continue;
     const word = wordOf(said);
     const role = roleByWord.get(word) ?? roleByWord.get(word.replace(/(?:message|msg)(?:chunk)?$/, ""));

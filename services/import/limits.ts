@@ -22,7 +22,7 @@ export const importLimits = {
   pause_ms: 100,
   pause_max_ms: 5_000,
   retry_after_max_ms: 30_000,
-  /** How often a context is read again because another writer was ahead. */
+  /** How often a context is read again because another writer was ahead, without finding more of the line in it. */
   rereads: 3,
 
   // What is said.

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { CallError, Client } from "./client.ts";
 import { type Config, readConfig, UsageError, usage } from "./config.ts";
 import { exportContext } from "./export.ts";
@@ -64,23 +63,22 @@ async function runImport(config: Config, client: Client): Promise<number> {
 }
 
 async function runExport(context: string, client: Client): Promise<number> {
-  await exportContext(context, client, async (text) => {
-    if (!process.stdout.write(text)) await once(process.stdout, "drain");
-  });
-  process.stdout.write("\n");
+  const write = (text: string) =>
+    new Promise<void>((written, failed) => process.stdout.write(text, (error) => (error ? failed(error) : written())));
+  await exportContext(context, client, write);
+  await write("\n");
   return 0;
 }
 
-// A reader that has seen enough (head, less) closes the pipe; that is no failure of ours.
-process.stdout.on("error", () => {
-  process.exitCode = 0;
-});
+/** A reader that has seen enough (head, less) closes the pipe; that is no failure of ours. */
+const isClosedPipe = (error: unknown): boolean => error instanceof Error && "code" in error && error.code === "EPIPE";
+process.stdout.on("error", () => {});
 
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
+  process.exitCode = error instanceof UsageError ? 2 : isClosedPipe(error) ? 0 : 1;
   if (error instanceof UsageError) console.error(`${error.message}\nnpm run import -- --help lists what is allowed`);
   else if (error instanceof CallError || error instanceof TrajectoryError || error instanceof FrameError) console.error(error.message);
-  else throw error;
-  process.exitCode = error instanceof UsageError ? 2 : 1;
+  else if (!isClosedPipe(error)) throw error;
 }

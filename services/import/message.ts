@@ -69,35 +69,36 @@ function roleOfBlocks(fields: Fields): Role | undefined {
   return first?.kind === "object" ? roleIn(fieldsOf(first))?.role : undefined;
 }
 
+const WRAPPINGS = 3;
+
 /** The object that says something: the message itself, or one inside it that a log or a serialiser wrapped. */
 function coreOf(message: ObjectTree): ObjectTree {
-  let core = message;
-  for (let depth = 0; depth < 3; depth++) {
+  let core: Tree | undefined = message;
+  for (let depth = 0; depth <= WRAPPINGS && core?.kind === "object"; depth++) {
     const fields = fieldsOf(core);
     if (speaks(fields)) return core;
-    const inner = words.wrapping.map((word) => fields.get(word)).find((value) => value?.kind === "object");
-    if (inner?.kind !== "object" || !(speaks(fieldsOf(inner)) || coreOf(inner) !== inner)) return core;
-    core = inner;
+    core = words.wrapping.map((word) => fields.get(word)).find((value) => value?.kind === "object");
   }
-  return core;
+  return message;
 }
 
 const CALLED = ["toolname", "functionname", "tool", "action"];
+/** Without the word that is a wrapping too. */
+const ARGS = words.args.filter((word) => word !== "kwargs");
+/** Where a message says something, but for the field that says who speaks. */
+const saidBut = (speaker: string | undefined): readonly string[] => words.said.filter((word) => word !== speaker);
 
 function speaks(fields: Fields): boolean {
   const said = words.said.some((word) => ["string", "array"].includes(fields.get(word)?.kind ?? ""));
-  const called =
-    pickString(fields, [...CALLED, "name"]) !== undefined &&
-    pick(
-      fields,
-      words.args.filter((word) => word !== "kwargs"),
-    ) !== undefined;
-  return said || called || pick(fields, [...words.calls, ...words.callId])?.kind !== undefined;
+  const called = pickString(fields, [...CALLED, "name"]) !== undefined && pick(fields, ARGS) !== undefined;
+  return said || called || pick(fields, [...words.calls, ...words.callId]) !== undefined;
 }
 
 /** A message that is a tool's answer as a whole. False when its content holds results of its own, or nothing. */
 function liftAnswer(fields: Fields, lift: Lift): boolean {
-  const returned = pickString(fields, ["observation"]) ?? pick(fields, words.returned) ?? pick(fields, ["parts", "blocks", "message"]);
+  const observed = pickString(fields, ["observation"]);
+  const returned =
+    (observed?.value === "" ? undefined : observed) ?? pick(fields, words.returned) ?? pick(fields, ["parts", "blocks", "message"]);
   if (returned === undefined || (returned.kind === "array" && returned.items.some(isResultBlock))) return false;
   const said = fields.get("content");
   if (said !== returned && said?.kind === "string" && said.value !== "") lift.text(said);
@@ -109,12 +110,7 @@ function liftAnswer(fields: Fields, lift: Lift): boolean {
 
 function liftSaid(fields: Fields, speaker: string | undefined, lift: Lift): void {
   const parts = ["parts", "blocks"].map((word) => fields.get(word)).find((value) => value?.kind === "array" && value.items.length > 0);
-  const said =
-    parts ??
-    pick(
-      fields,
-      words.said.filter((word) => word !== speaker),
-    );
+  const said = parts ?? pick(fields, saidBut(speaker));
   if (said !== undefined && !isEmpty(said)) liftContent(said, lift);
   if (lift.parts.length > 0) return;
   const thought = pickString(fields, ["thought", "thoughts", "reasoning", "modeloutput", "log"]);
@@ -154,10 +150,7 @@ const isEmpty = (said: Tree): boolean => said.kind === "string" && said.value ==
 
 /** A message that says nothing where messages say it. */
 function liftElse(message: ObjectTree, fields: Fields, speaker: string | undefined, lift: Lift): void {
-  const empty = pickString(
-    fields,
-    words.said.filter((word) => word !== speaker),
-  );
+  const empty = pickString(fields, saidBut(speaker));
   if (empty?.value === "") {
     lift.text(empty);
     return;

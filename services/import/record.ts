@@ -23,8 +23,11 @@ const nothing: Held = { version: 0, items: 0, slots: {} };
 /** Throws TrajectoryError when the context holds something else, CallError when it cannot be asked. `wrote` is called for each version. */
 export async function record(context: string, trajectory: Trajectory, client: Client, wrote: () => void): Promise<Recorded> {
   let written = 0;
-  for (let reread = 0; ; reread++) {
+  let [before, stuck] = [-1, 0];
+  for (;;) {
     const held = await compare(context, trajectory, client);
+    stuck = held.items > before ? 0 : stuck + 1;
+    before = held.items;
     try {
       const versions = await appendFrom(held, context, trajectory, client, () => {
         written++;
@@ -32,8 +35,8 @@ export async function record(context: string, trajectory: Trajectory, client: Cl
       });
       return { context, versions, written };
     } catch (error) {
-      // Another importer of the same line, or an append of ours whose answer was lost: what it wrote is there to be compared.
-      if (!(error instanceof CallError && error.code === "conflict") || reread >= importLimits.rereads) throw error;
+      // Another writer was ahead. What it wrote is there to be compared; if it is not of this line, that will be said.
+      if (!(error instanceof CallError && error.code === "conflict") || stuck >= importLimits.rereads) throw error;
     }
   }
 }
@@ -103,7 +106,8 @@ async function appendFrom(held: Held, context: string, trajectory: Trajectory, c
     const reply = await client.call(context, "append", { key: keyOf(trajectory, index), items, expect: version, set });
     version = reply.version;
     set = undefined;
-    wrote();
+    // An answer that was given before: this run's, lost on its way, or another importer's of the same line.
+    if (reply.duplicate !== true) wrote();
   };
   const long = (set?.["source.fields"]?.text.length ?? 0) > importLimits.chars_of_fields_beside_item;
   if (set !== undefined && (long || held.items === trajectory.messages.length)) await append("slots", []);

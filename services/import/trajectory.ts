@@ -149,7 +149,7 @@ export function keyOf(trajectory: Trajectory, index: number | "slots"): string {
       ? [trajectory.slots["source.list"].text, trajectory.slots["source.fields"]?.text ?? ""]
       : [trajectory.messages[index]?.text];
   const hash = createHash("sha256")
-    .update(JSON.stringify([trajectory.id.text, index, ...content]))
+    .update(JSON.stringify([trajectory.id.text, ...content]))
     .digest("hex");
   return `import-${index}-${hash.slice(0, 32)}`;
 }

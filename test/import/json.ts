@@ -27,6 +27,7 @@ const anyString = fc.oneof(
     '{"a":1}',
     '{"a": [1, 2 ]}',
     ' {"a":1}',
+    '{"a":1} ',
     "data:image/png;base64,AAAA",
     "run",
     "user",
@@ -34,7 +35,7 @@ const anyString = fc.oneof(
   ),
 );
 export const literal = anyString.chain((value) =>
-  fc.constantFrom(JSON.stringify(value), JSON.stringify(value).replaceAll("/", "\\/").replaceAll("a", "\\u0061")),
+  fc.constantFrom(JSON.stringify(value), JSON.stringify(value).replaceAll("/", "\\/").replaceAll("z", "\\u007a")),
 );
 
 const knownWords = [

@@ -6,7 +6,7 @@ import { RawJson, readJson, writeJson } from "../../protocol/json.ts";
 import { restore } from "../../services/import/frame.ts";
 import { itemOf, messageOf, readItem } from "../../services/import/message.ts";
 import { equal, memberOf, type Tree, treeOf } from "../../services/import/tree.ts";
-import { samples } from "./frameworks.ts";
+import { samples } from "./frameworks.data.ts";
 import { anyJson, anyObject } from "./json.ts";
 
 const rawAt = { keys: new Set(["value", "arguments", "meta"]), under: new Set<string>() };
@@ -98,6 +98,12 @@ test("a message of more blocks than an item has parts comes back", () => {
   const calls = Array.from({ length: 400 }, (_, i) => ({ id: `c${i}`, type: "function", function: { name: "f", arguments: "{}" } }));
   const called = sent(itemOf(RawJson.from({ role: "assistant", content: null, tool_calls: calls })));
   expect(equal(treeOf(messageOf(called)), tree({ role: "assistant", content: null, tool_calls: calls }))).toBe(true);
+});
+
+test("a message wrapped many times over comes back", () => {
+  let wrapped = '{"role":"user","content":"hi"}';
+  for (let depth = 0; depth < 200; depth++) wrapped = `{"data":${wrapped}}`;
+  expect(messageOf(sent(itemOf(RawJson.of(wrapped)))).text).toBe(wrapped);
 });
 
 test("names and ids that the contract has no room for are kept as data", () => {

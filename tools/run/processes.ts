@@ -52,6 +52,7 @@ const READY_MS = 30_000;
 const STOP_MS = 10_000;
 const KILL_MS = 5_000;
 const AGAIN_MS = 100;
+const ANSWER_MS = 1_000;
 const LOG_LINES = 12;
 
 /** Starts it and waits until it is ready. Throws RunError with the end of its log when it ends before, or is not ready in time. */
@@ -136,6 +137,8 @@ export class Process implements AsyncDisposable {
 
   async #attempt(readyMs: number): Promise<string | undefined> {
     const { name, ready, logFile } = this.#command;
+    // Else its answer would be taken for that of the process that is about to find its port taken.
+    if (await ready(AbortSignal.timeout(ANSWER_MS)).catch(() => undefined)) return `${name}: something else answers in its place already`;
     const run = launch(this.#command);
     this.#run = run;
     try {
@@ -154,8 +157,7 @@ export class Process implements AsyncDisposable {
       throw new RunError(`${what}: it ended before (${describe(exit)})`);
     });
     try {
-      // Somebody else may answer on its port while it ends for that very reason: so it must be alive after the answer, too.
-      return await Promise.race([until(what, ms, async (signal) => keepIf(await ask(signal), () => this.running), over.signal), ended]);
+      return await Promise.race([until(what, ms, ask, over.signal), ended]);
     } finally {
       over.abort();
       ended.catch(() => {});
@@ -207,8 +209,6 @@ function launch({ command, env, cwd, logFile, user, stopSignal = "SIGTERM" }: Co
   if (child.pid !== undefined) watch(child.pid, stopSignal);
   return run;
 }
-
-const keepIf = <T>(answer: T | undefined, holds: () => boolean): T | undefined => (holds() ? answer : undefined);
 
 function toGroup(pid: number, signal: NodeJS.Signals): boolean {
   try {

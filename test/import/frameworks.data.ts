@@ -63,13 +63,13 @@ export const samples: readonly Sample[] = [
     },
   },
   {
-    framework: "openai call with spaces around its arguments",
+    framework: "openai call with a newline after its arguments",
     role: "assistant",
     parts: "tool_call",
     message: {
       role: "assistant",
       content: null,
-      tool_calls: [{ id: "c1", type: "function", function: { name: "look", arguments: ' {"a":1}\n' } }],
+      tool_calls: [{ id: "c1", type: "function", function: { name: "look", arguments: '{"a":1}\n' } }],
     },
   },
   {
@@ -381,7 +381,7 @@ export const samples: readonly Sample[] = [
       tool_call_metadata: { function_name: "bash", tool_call_id: "t5" },
       args: { command: "ls", thought: "See what is there.", blocking: false },
     },
-    holds: { "0.text": "See what is there.", "1.id": "t5", "1.name": "run" },
+    holds: { "0.text": "See what is there.", "1.id": "t5", "1.name": "run", "1.arguments.text": '{"command":"ls","blocking":false}' },
   },
   {
     framework: "openhands run without a thought",
@@ -424,6 +424,7 @@ export const samples: readonly Sample[] = [
       is_confirmed: "confirmed",
       action_risk: null,
     },
+    holds: { "1.name": "run", "1.arguments.text": '{"command":"ls -R","keep_prompt":true}' },
   },
   {
     framework: "openhands old observation",
@@ -750,4 +751,18 @@ export const samples: readonly Sample[] = [
   { framework: "a number", role: "note", parts: "json", message: 17 },
   { framework: "null", role: "note", parts: "", message: null },
   { framework: "an empty object", role: "note", parts: "json", message: {} },
+  {
+    framework: "an answer with an empty observation",
+    role: "tool",
+    parts: "tool_result",
+    message: { role: "tool", tool_call_id: "c1", content: "sent", observation: "" },
+    holds: { "0.content": "sent" },
+  },
+  {
+    framework: "an answer with search results beside it",
+    role: "assistant",
+    parts: "text",
+    message: { role: "assistant", content: "See these.", results: [{ title: "a", text: "b" }] },
+  },
+  { framework: "an id that is a role's name", role: "note", parts: "text", message: { id: "user", text: "hi" } },
 ];

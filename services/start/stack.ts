@@ -1,0 +1,81 @@
+// Strata in one process: the host, and the embedded sidecar that stands where daprd and its components would.
+
+import { join } from "node:path";
+import type { Die } from "../../actors/ports.ts";
+import { type LocalSidecar, startLocalSidecar } from "../../dapr/local.ts";
+import { ContextError } from "../../protocol/errors.ts";
+import type { HostConfig } from "../host/config.ts";
+import { type Around, openHost } from "../host/host.ts";
+
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
+const READY_MS = 30_000;
+/** As in components/shared/resiliency.yaml. */
+const RETRIES = 3;
+
+export type StackOptions = {
+  /** Of the callers; 0 takes a free one. */
+  readonly port: number;
+  /** Where `state.db` is kept. */
+  readonly dataDir: string;
+  /** What a host reads from its environment; its port, tokens and sidecar are this stack's own. */
+  readonly config: HostConfig;
+};
+export type Stack = { readonly url: string; close(): Promise<void> };
+
+/** Throws ContextError "invalid" where the port is taken, and says what to do. */
+export async function startStack(options: StackOptions, around: Around): Promise<Stack> {
+  const tokens = { host: token(around.die), app: token(around.die) };
+  const host = await openHost({ ...options.config, host: "127.0.0.1", port: 0, appToken: tokens.app }, around);
+  let sidecar: LocalSidecar | undefined;
+  const close = async (): Promise<void> => {
+    await host.close();
+    await sidecar?.close();
+  };
+  try {
+    sidecar = await startSidecar(options, host.port, tokens, around);
+    await host.serve({ url: sidecar.url, token: tokens.host });
+    await sidecar.ready(READY_MS);
+    return { url: sidecar.url, close };
+  } catch (reason) {
+    await close();
+    throw reason;
+  }
+}
+
+async function startSidecar(
+  options: StackOptions,
+  appPort: number,
+  tokens: { host: string; app: string },
+  around: Around,
+): Promise<LocalSidecar> {
+  const { config, port } = options;
+  try {
+    return await startLocalSidecar({
+      appId: "strata-host",
+      callersId: "strata-callers",
+      appPort,
+      port,
+      dataFile: join(options.dataDir, "state.db"),
+      hostToken: tokens.host,
+      appToken: tokens.app,
+      maxBodyBytes: MAX_BODY_BYTES,
+      // Callers publish what is not trusted; what contexts tell is the host's alone to say.
+      components: { stateStores: [config.stateStore], pubsubs: [{ name: config.pubsub, callerTopics: ["untrusted"], retries: RETRIES }] },
+      clock: around.clock,
+      die: around.die,
+      onProblem: (what, cause) => around.events.failed("sidecar", what, cause),
+    });
+  } catch (reason) {
+    if (!(reason instanceof Error && "code" in reason)) throw reason;
+    if (reason.code === "EADDRINUSE")
+      throw new ContextError(
+        "invalid",
+        `port ${port} is taken; stop what uses it, or choose another: npm start -- --port N (0 takes a free one)`,
+      );
+    throw new ContextError("invalid", `could not listen on port ${port} or open ${options.dataDir}: ${String(reason.code)}`, {
+      cause: reason,
+    });
+  }
+}
+
+const token = (die: Die): string => Buffer.from(die.bytes(32)).toString("base64url");

@@ -1,0 +1,29 @@
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { checkLimits, type Limits, limits } from "../../protocol/limits.ts";
+import { readSources } from "./source.ts";
+
+const production = new Set(["protocol", "core", "actors", "stores", "dapr", "services"]);
+
+test("every limit is used somewhere: a bound that nobody looks at is none", () => {
+  const text = readSources(fileURLToPath(new URL("../..", import.meta.url)))
+    .filter(({ folder, path }) => production.has(folder) && path !== "protocol/limits.ts")
+    .map((source) => source.text)
+    .join("\n");
+  expect(Object.keys(limits).filter((limit) => !new RegExp(`\\b${limit}\\b`).test(text))).toEqual([]);
+});
+
+test("the limits agree with each other, and each relation between them is checked", () => {
+  expect(() => checkLimits()).not.toThrow();
+  const broken: Partial<Limits>[] = [
+    { bytes_per_turn: limits.bytes_per_body + 1 },
+    { bytes_per_group: limits.bytes_per_turn - 1 },
+    { bytes_per_reply: limits.bytes_per_turn - 1 },
+    { hot_ms: limits.drop_delay_ms },
+    { store_call_ms: limits.turn_deadline_ms },
+    { head_every_versions: limits.key_window_versions + 1 },
+    { list_default: limits.contexts_per_list + 1 },
+    { history_default: limits.versions_per_history + 1 },
+  ];
+  for (const change of broken) expect(() => checkLimits({ ...limits, ...change }), JSON.stringify(change)).toThrow(/^limits: /);
+});

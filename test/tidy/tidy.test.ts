@@ -1,0 +1,26 @@
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { checkImports, checkRealTests } from "./layers.ts";
+import { rules } from "./rules.ts";
+import { readSources } from "./source.ts";
+
+const sources = readSources(fileURLToPath(new URL("../..", import.meta.url)));
+
+test("there is something to be tidy about", () => {
+  const folders = new Set(sources.map(({ folder }) => folder));
+  for (const folder of ["protocol", "core", "actors", "stores", "dapr", "services", "test", "tools"]) expect(folders).toContain(folder);
+});
+
+test("imports go one way: services -> dapr, stores -> actors -> core -> protocol", () => {
+  expect(sources.flatMap(checkImports)).toEqual([]);
+});
+
+test("tests that start an installation are named so that they run alone", () => {
+  expect(checkRealTests(sources)).toEqual([]);
+});
+
+for (const [name, rule] of Object.entries(rules)) {
+  test(`the rule ${name} finds nothing`, () => {
+    expect(sources.flatMap(rule)).toEqual([]);
+  });
+}

@@ -1,0 +1,34 @@
+import { defineConfig } from "vitest/config";
+
+/** Tests of these files start whole installations on a real Dapr runtime: one after another, and after all others, since two cores are enough for one. */
+const real = "**/*.real.test.ts";
+const outside = ["**/node_modules/**", "var/**", "bench/peers/**", "tools/dapr/**"];
+
+export default defineConfig({
+  test: {
+    // A property that fails prints its seed and what it shrank to; the rest of a run says nothing that nobody asked for.
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["**/*.test.ts"],
+          exclude: [...outside, real],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: "real",
+          include: [real],
+          exclude: outside,
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
