@@ -7,7 +7,7 @@ import type { ContextId } from "../protocol/ids.ts";
 import { type Limits, limits } from "../protocol/limits.ts";
 import type { Policy } from "../protocol/policy.ts";
 import { type Instant, instant, type Millis } from "../protocol/units.ts";
-import type { Clock, ContextKeys } from "./ports.ts";
+import type { Clock, ContextKeys, Sealed } from "./ports.ts";
 import { Queue } from "./queue.ts";
 
 /** When the tail was known to be where we think, on both clocks: the wall clock may jump, the other may stand still while a machine sleeps. */
@@ -21,9 +21,11 @@ export type Loaded = {
   readonly keys: ContextKeys;
   /** Etag of the key table; undefined where it does not stand yet. */
   readonly table: string | undefined;
-  /** The last page known. */
-  readonly page: number;
+  /** The tail is where `state` says: no later record stood then. */
   readonly proven: Proof;
+  /** The last page known, and when it was the last: until D after, records beyond it stand where they were written, and nothing else does. */
+  readonly sealed: Sealed;
+  readonly unsealed: Proof;
   /** Whether the tombstone is known to stand. */
   readonly buried: boolean;
 };

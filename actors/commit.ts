@@ -4,9 +4,9 @@ import type { Draft, Entry } from "../core/record.ts";
 import { apply } from "../core/state.ts";
 import { ContextError } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
-import { type Activation, ageOf, type Hot, keyOf, type Loaded, type Proof, proofNow } from "./activation.ts";
+import { type Activation, type Hot, keyOf, type Loaded, proofNow } from "./activation.ts";
 import type { Group } from "./group.ts";
-import { decodeRecord } from "./load.ts";
+import { isYoung } from "./load.ts";
 import type { Call, Ports } from "./ports.ts";
 
 export type Committing = { readonly ports: Ports; readonly group: Group; readonly hot: Hot };
@@ -47,7 +47,7 @@ async function stands(
   deadline: number,
 ): Promise<boolean> {
   try {
-    return (await settle(a, loaded, entry, bytes, by, call, deadline)) && (await isGenuine(a, loaded, entry.version, by.ports, call));
+    return (await settle(a, loaded, entry, bytes, by, call, deadline)) && (await isGenuine(a, loaded, entry, by.ports, call));
   } catch (cause) {
     throw cause instanceof ContextError && cause.code === "unavailable" ? unknownOutcome(cause) : cause;
   }
@@ -68,11 +68,11 @@ async function settle(
   for (let attempt = 0; attempt < limits.settle_attempts; attempt++) {
     if ((await by.group.create(key, bytes, call, attempt > 0)) === "created") return true;
 
-    const [stands, page] = await look(key, keyOf.page(a.id, loaded.page + 1));
-    const settled = stands === undefined ? "absent" : attemptAt(stands) === entry.attempt ? "mine" : "other";
+    const [stands, page] = await look(key, keyOf.page(a.id, loaded.sealed.page + 1));
+    const settled = stands === undefined ? "absent" : by.ports.codec.attemptOf(loaded.keys, stands) === entry.attempt ? "mine" : "other";
     events.unknown(a.id, entry.version, settled);
     if (settled !== "absent") return settled === "mine";
-    if (page) return false; // Sealed over by another: the version is taken, its record dropped.
+    if (page) return false; // Sealed by another, perhaps over this version: what stands has to be read again.
     // Absent does not mean that it will not land later. The same record again is safe: whichever lands, it is this attempt.
     if (clock.elapsed() >= deadline) break;
     await clock.sleep(Math.min(limits.settle_pause_ms * 2 ** attempt, limits.settle_pause_max_ms));
@@ -92,10 +92,6 @@ async function settle(
     }
     throw unknownOutcome();
   }
-
-  function attemptAt(stands: Uint8Array): string {
-    return decodeRecord(by.ports.codec, a, loaded.keys, entry.version, stands).attempt;
-  }
 }
 
 const unknownOutcome = (cause?: unknown): ContextError =>
@@ -105,27 +101,29 @@ const unknownOutcome = (cause?: unknown): ContextError =>
   });
 
 /**
- * Whether a record that was created also counts (C5). One whose activation proved its tail too long ago may have been written behind a page, or after
- * the end of the name: a ghost that nobody will ever read. It is deleted, unless it is what stands in for the end itself.
+ * Whether a record that was created also counts (C5). One whose activation proved its tail too long ago may have been written where another record
+ * was sealed and dropped: a ghost, which nobody may answer for. It is deleted. A record that was sealed itself is none, and one of a name that has
+ * ended is left to who ended it: either may be the fence that stops the next who wakes.
  */
-export async function isGenuine(a: Activation, loaded: Loaded, version: number, ports: Ports, call: Call): Promise<boolean> {
-  if (ageOf(loaded.proven, ports.clock) < ports.settings.dropDelayMs / 2) return true;
+async function isGenuine(a: Activation, loaded: Loaded, entry: Entry, ports: Ports, call: Call): Promise<boolean> {
+  if (isYoung(loaded.proven, ports)) return true;
+  // Pages before the tombstone: one that is absent while the name lives says that nothing was sealed, however long this takes.
+  const sealed = await readSealed(a, loaded.sealed.page, entry.version, ports, call);
   const [tombstone] = await ports.store.read([keyOf.tombstone(a.id)], call);
-  if (tombstone === undefined && !(await isCovered(a, loaded.page, version, ports, call))) return true;
-  await ports.store.drop(keyOf.record(a.id, version), call);
-  ports.events.ghost(a.id, version);
+  if (tombstone !== undefined) return false;
+  if (sealed === undefined || ports.codec.attemptOf(loaded.keys, sealed) === entry.attempt) return true;
+  await ports.store.drop(keyOf.record(a.id, entry.version), call);
+  ports.events.ghost(a.id, entry.version);
   return false;
 }
 
-/** Whether a page covers `version`. One that ends before it proves nothing: its records were sealed, this one was not. */
-async function isCovered(a: Activation, page: number, version: number, ports: Ports, call: Call): Promise<boolean> {
-  for (let number = page + 1; number < page + limits.load_rounds; number++) {
+/** The record of `version` in the pages after `page`, or undefined: one that ends before it proves nothing, its records were sealed, this one was not. */
+async function readSealed(a: Activation, page: number, version: number, ports: Ports, call: Call): Promise<Uint8Array | undefined> {
+  for (let number = page + 1; number <= page + limits.versions_per_context; number++) {
     const [found] = await ports.store.read([keyOf.page(a.id, number)], call);
-    if (found === undefined) return false;
-    if (ports.codec.decodePage(found.value).to >= version) return true;
+    if (found === undefined) return undefined;
+    const { from, to, records } = ports.codec.decodePage(found.value);
+    if (version <= to) return records[version - from];
   }
-  return true; // So many pages have come since that this activation is of another time.
+  return undefined;
 }
-
-/** Whether an answer that rests on `loaded` may be given: its tail was proven lately enough that no dropped record is answered for (C5). */
-export const mayAcknowledge = (proven: Proof, ports: Ports): boolean => ageOf(proven, ports.clock) < ports.settings.dropDelayMs / 2;

@@ -69,7 +69,7 @@ async function dropContents(a: Activation, { ports, hot }: World, call: Call): P
   if (tombstone === undefined) return false;
   const { version } = ports.codec.decodeTombstone(tombstone.value);
   hot.forget(a.id);
-  const pages = a.loaded?.page ?? 0;
+  const pages = a.loaded?.sealed.page ?? 0;
   const keys = [keyOf.table(a.id), keyOf.head(a.id)];
   for (let page = 1; page <= pages + 1; page++) keys.push(keyOf.page(a.id, page));
   for (let v = 1; v <= version; v++) keys.push(keyOf.record(a.id, v));

@@ -6,7 +6,7 @@ import { apply, breach, emptyState, type State } from "../core/state.ts";
 import { ContextError } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
 import { type Activation, ageOf, type Hot, keyOf, type Loaded, type Proof, proofNow } from "./activation.ts";
-import type { Call, Codec, ContextKeys, Ports, Stored } from "./ports.ts";
+import type { Call, Codec, ContextKeys, Ports, Sealed, Stored } from "./ports.ts";
 
 /** How many records the first read asks for where nothing tells how many there are. */
 const FIRST = 32;
@@ -17,13 +17,7 @@ const AHEAD = 8;
 export async function load(a: Activation, ports: Ports, hot: Hot, call: Call, wanted: readonly number[] = []): Promise<Loaded> {
   if (a.loaded !== undefined) return a.loaded;
   const began = ports.clock.elapsed();
-  const proven = proofNow(ports.clock);
-  const [head, table] = await ports.store.read([keyOf.head(a.id), keyOf.table(a.id)], call);
-  // The key table is written before the first record and deleted after the tombstone: without it there is nothing else to read.
-  const loaded =
-    table === undefined
-      ? await loadNothing(a, ports, proven, call)
-      : await new Loading(a, ports, hot, call).run(table, head, proven, wanted);
+  const loaded = await readAll(a, ports, hot, call, wanted);
   a.loaded = loaded;
   a.published = Math.max(a.published, loaded.state.published);
   if (loaded.buried) a.buriedAt ??= ports.clock.elapsed();
@@ -31,112 +25,185 @@ export async function load(a: Activation, ports: Ports, hot: Hot, call: Call, wa
   return loaded;
 }
 
+async function readAll(a: Activation, ports: Ports, hot: Hot, call: Call, wanted: readonly number[]): Promise<Loaded> {
+  for (let round = 0; round < limits.load_rounds; round++) {
+    const proven = proofNow(ports.clock);
+    const [head, table] = await ports.store.read([keyOf.head(a.id), keyOf.table(a.id)], call);
+    // The key table is written before the first record and deleted after the tombstone: without it there is nothing else to read.
+    if (table === undefined) return loadNothing(a, ports, proven, call);
+    const loading = new Loading(a, ports, call, table);
+    try {
+      const loaded = await loading.run(hot, head, proven, wanted);
+      if (!loading.keyless || (await hasSameKeys(a, table.etag, ports, call))) {
+        loading.keep(hot);
+        return loaded;
+      }
+    } catch (reason) {
+      if (isUnavailable(reason) || (await hasSameKeys(a, table.etag, ports, call))) throw reason;
+    }
+  }
+  throw tooFast();
+}
+
+/** Whether `table` still is the key table. Another activation may have added keys since: what they open looks broken or erased without them. */
+export async function hasSameKeys(a: Activation, table: string | undefined, ports: Ports, call: Call): Promise<boolean> {
+  const [now] = await ports.store.read([keyOf.table(a.id)], call);
+  return now?.etag === table;
+}
+
+const isUnavailable = (reason: unknown): boolean => reason instanceof ContextError && reason.code === "unavailable";
+const tooFast = (): ContextError =>
+  new ContextError("unavailable", "the context changes faster than it can be read", { details: { outcome: "none" } });
+
 async function loadNothing(a: Activation, ports: Ports, proven: Proof, call: Call): Promise<Loaded> {
   const [tombstone] = await ports.store.read([keyOf.tombstone(a.id)], call);
-  const state = emptyState(a.id, ports.codec.genesis(a.id));
+  const state = { ...emptyState(a.id, ports.codec.genesis(a.id)), ended: tombstone !== undefined };
   const { keys } = ports.codec.mintKeys(a.id);
-  return { state: { ...state, ended: tombstone !== undefined }, keys, table: undefined, page: 0, proven, buried: tombstone !== undefined };
+  return { state, keys, table: undefined, proven, sealed: NOT_SEALED, unsealed: proven, buried: tombstone !== undefined };
 }
+
+const NOT_SEALED: Sealed = { page: 0, to: 0 };
+
+/** What was read of a context so far: the fold up to a version, and the last page that is in it. */
+type Folded = { readonly state: State; readonly sealed: Sealed };
+type Row = readonly [version: number, bytes: Uint8Array | undefined];
 
 class Loading {
   readonly #a: Activation;
   readonly #ports: Ports;
-  readonly #hot: Hot;
   readonly #call: Call;
+  readonly #table: Stored;
+  readonly #keys: ContextKeys;
+  /** Whether a content had no key: it was erased, or the key table is older than the record. */
+  keyless = false;
+  /** What was folded, and what was read besides: kept for readers once it is known that none of it is a ghost. */
+  readonly #folded = new Map<number, Entry>();
+  readonly #besides = new Map<number, Entry>();
 
-  constructor(a: Activation, ports: Ports, hot: Hot, call: Call) {
+  constructor(a: Activation, ports: Ports, call: Call, table: Stored) {
     this.#a = a;
     this.#ports = ports;
-    this.#hot = hot;
     this.#call = call;
+    this.#table = table;
+    this.#keys = ports.codec.openKeys(a.id, table.value);
   }
 
-  async run(table: Stored, head: Stored | undefined, proven: Proof, wanted: readonly number[]): Promise<Loaded> {
-    const keys = this.#ports.codec.openKeys(this.#a.id, table.value);
-    let { state, page, known } = await this.#begin(keys, head, wanted);
+  async run(hot: Hot, head: Stored | undefined, proven: Proof, wanted: readonly number[]): Promise<Loaded> {
+    let { state, sealed, rows } = await this.#begin(hot, head, wanted);
+    let hole = 0;
     for (let round = 0; round < limits.load_rounds; round++) {
-      state = await this.#readRecords(keys, state, known);
-      known = [];
-      const [tombstone] = await this.#ports.store.read([keyOf.tombstone(this.#a.id)], this.#call);
-      const buried = tombstone !== undefined;
-      if (buried || state.ended) return { state: { ...state, ended: true }, keys, table: table.etag, page, proven, buried };
-      const [next] = await this.#ports.store.read([keyOf.page(this.#a.id, page + 1)], this.#call);
-      if (next === undefined) return { state, keys, table: table.etag, page, proven, buried };
-      // Sealed while the records were read: go on from what the page holds.
-      state = this.#replay(keys, state, next);
-      page++;
+      const read = await this.#readRecords(state, rows);
+      state = read.state;
+      rows = [];
+      const [tombstone] = await this.#read(keyOf.tombstone(this.#a.id));
+      const unsealed = proofNow(this.#ports.clock);
+      if (tombstone !== undefined) return this.#done({ state: { ...state, ended: true }, sealed }, proven, unsealed, true);
+      const [page] = await this.#read(keyOf.page(this.#a.id, sealed.page + 1));
+      if (page !== undefined) ({ state, sealed } = await this.#goOn({ state, sealed }, page));
+      else if (read.hole === 0) return this.#done({ state, sealed }, proven, unsealed, false);
+      // A bulk read is no snapshot, so a hole is read again. What is missing then, and in no page, was taken away.
+      else if (read.hole === hole) throw broken(hole, "it is missing");
+      hole = read.hole;
     }
-    throw new ContextError("unavailable", "the context changes faster than it can be read", { details: { outcome: "none" } });
+    throw tooFast();
+  }
+
+  /** Keeps what was read for readers to come. */
+  keep(hot: Hot): void {
+    for (const entry of [...this.#besides.values(), ...this.#folded.values()]) hot.put(this.#a.id, entry);
+  }
+
+  #done({ state, sealed }: Folded, proven: Proof, unsealed: Proof, buried: boolean): Loaded {
+    return { state, keys: this.#keys, table: this.#table.etag, proven, sealed, unsealed, buried };
   }
 
   /** Where to begin: at the head if the record that it names stands and is the same, else at the beginning. A head is only a hint. */
-  async #begin(keys: ContextKeys, head: Stored | undefined, wanted: readonly number[]) {
-    const hint = head === undefined ? undefined : decodeHead(this.#ports.codec, this.#a, keys, head.value);
-    const last = hint === undefined ? Math.max(FIRST, ...wanted) : hint.state.version + AHEAD;
-    const versions =
-      hint === undefined ? range(1, last) : [...wanted.filter((v) => v < hint.state.version), ...range(hint.state.version, last)];
-    const known = [...(await this.#readMany(versions))];
-    if (hint === undefined) return { state: this.#empty(), page: 0, known };
-    const named = known.find(([version]) => version === hint.state.version)?.[1];
-    const entry = named === undefined ? undefined : this.#decode(keys, hint.state.version, named);
-    if (entry?.digest !== hint.state.digest) return { state: this.#empty(), page: 0, known: [] };
-    this.#a.head = hint.state.version;
-    for (const [version, bytes] of known) if (version <= hint.state.version && bytes !== undefined) this.#remember(keys, version, bytes);
-    return { state: hint.state, page: hint.page, known: known.filter(([version]) => version > hint.state.version) };
+  async #begin(hot: Hot, head: Stored | undefined, wanted: readonly number[]): Promise<Folded & { rows: readonly Row[] }> {
+    const hint = head === undefined ? undefined : decodeHead(this.#ports.codec, this.#a, this.#keys, head.value);
+    if (hint === undefined) {
+      const rows = await this.#readMany(range(1, Math.max(FIRST, ...wanted)));
+      return { state: this.#empty(), sealed: NOT_SEALED, rows };
+    }
+    const { version, digest } = hint.state;
+    const rows = await this.#readMany([...wanted.filter((v) => v < version), ...range(version, version + AHEAD)]);
+    const named = rows.find(([v]) => v === version)?.[1];
+    if (named === undefined || this.#decode(version, named).digest !== digest)
+      return { state: this.#empty(), sealed: NOT_SEALED, rows: [] };
+    this.#a.head = version;
+    for (const [v, bytes] of rows)
+      if (v <= version && v > hint.sealed.to && bytes !== undefined)
+        this.#besides.set(v, hot.get(this.#a.id, v) ?? this.#decode(v, bytes));
+    return { ...hint, rows: rows.filter(([v]) => v > version) };
   }
 
   #empty(): State {
     return emptyState(this.#a.id, this.#ports.codec.genesis(this.#a.id));
   }
 
-  /** Folds records from `state` on until one is absent. A hole before one that is present means: read again, bulk reads are no snapshot. */
-  async #readRecords(keys: ContextKeys, from: State, known: readonly (readonly [number, Uint8Array | undefined])[]): Promise<State> {
+  /** Folds records from `from` on until one is absent. `hole`: the version of one that is absent before one that is present, or 0. */
+  async #readRecords(from: State, known: readonly Row[]): Promise<{ readonly state: State; readonly hole: number }> {
     let state = from;
-    let batch = known;
+    let rows = known;
     for (let round = 0; round < limits.versions_per_context; round++) {
-      if (batch.length === 0) batch = [...(await this.#readMany(range(state.version + 1, state.version + limits.records_per_bulk)))];
-      let absent = false;
-      let hole = false;
-      for (const [version, bytes] of batch) {
-        if (bytes === undefined) absent = true;
-        else if (absent) hole = true;
-        else state = this.#take(state, this.#decode(keys, version, bytes));
-      }
-      if (absent && !hole) return state;
-      batch = [];
+      if (rows.length === 0) rows = await this.#readMany(range(state.version + 1, state.version + limits.records_per_bulk));
+      const absent = rows.findIndex(([, bytes]) => bytes === undefined);
+      for (const [version, bytes] of rows.slice(0, absent < 0 ? rows.length : absent))
+        if (bytes !== undefined) state = this.#take(state, this.#decode(version, bytes));
+      if (absent >= 0) return { state, hole: rows.slice(absent).some(([, bytes]) => bytes !== undefined) ? state.version + 1 : 0 };
+      rows = [];
     }
     throw new ContextError("internal", "the context has more records than it may have");
   }
 
-  #replay(keys: ContextKeys, from: State, page: Stored): State {
-    const { from: first, records } = this.#ports.codec.decodePage(page.value);
-    let state = from;
-    for (const [i, bytes] of records.entries())
-      if (first + i > state.version) state = this.#take(state, this.#decode(keys, first + i, bytes));
-    return state;
+  /** A page has come since. Where it holds something else than what was read, that was a ghost (C5), and the pages say what is true. */
+  async #goOn({ state, sealed }: Folded, stored: Stored): Promise<Folded> {
+    const page = this.#ports.codec.decodePage(stored.value);
+    this.#besides.clear();
+    const last = Math.min(state.version, page.to);
+    const bytes = page.records[last - page.from];
+    const ours = last === state.version ? state.digest : this.#folded.get(last)?.digest;
+    if (bytes === undefined || ours === undefined || this.#decode(last, bytes).digest === ours)
+      return this.#replay({ state, sealed }, page);
+    this.#folded.clear();
+    let folded: Folded = { state: this.#empty(), sealed: NOT_SEALED };
+    for (let number = 1; number < limits.versions_per_context; number++) {
+      const [next] = await this.#read(keyOf.page(this.#a.id, number));
+      if (next === undefined) break;
+      folded = this.#replay(folded, this.#ports.codec.decodePage(next.value));
+    }
+    return folded;
+  }
+
+  #replay({ state, sealed }: Folded, page: ReturnType<Codec["decodePage"]>): Folded {
+    let folded = state;
+    for (const [i, bytes] of page.records.entries())
+      if (page.from + i > folded.version) folded = this.#take(folded, this.#decode(page.from + i, bytes));
+    return { state: folded, sealed: { page: sealed.page + 1, to: page.to } };
   }
 
   #take(state: State, entry: Entry): State {
     const wrong = breach(state, entry);
     if (wrong !== undefined) throw broken(state.version + 1, wrong);
-    this.#hot.put(this.#a.id, entry);
+    this.#folded.set(entry.version, entry);
     return apply(state, entry);
   }
 
-  #remember(keys: ContextKeys, version: number, bytes: Uint8Array): void {
-    if (this.#hot.get(this.#a.id, version) === undefined) this.#hot.put(this.#a.id, this.#decode(keys, version, bytes));
+  #decode(version: number, bytes: Uint8Array): Entry {
+    const entry = decodeRecord(this.#ports.codec, this.#a, this.#keys, version, bytes);
+    this.keyless ||= entry.contents.includes(null);
+    return entry;
   }
 
-  #decode(keys: ContextKeys, version: number, bytes: Uint8Array): Entry {
-    return decodeRecord(this.#ports.codec, this.#a, keys, version, bytes);
+  #read(key: string): Promise<(Stored | undefined)[]> {
+    return this.#ports.store.read([key], this.#call);
   }
 
-  async #readMany(versions: readonly number[]): Promise<Map<number, Uint8Array | undefined>> {
+  async #readMany(versions: readonly number[]): Promise<Row[]> {
     const found = await this.#ports.store.read(
       versions.map((version) => keyOf.record(this.#a.id, version)),
       this.#call,
     );
-    return new Map(versions.map((version, i) => [version, found[i]?.value]));
+    return versions.map((version, i) => [version, found[i]?.value]);
   }
 }
 
@@ -151,7 +218,8 @@ export function decodeRecord(codec: Codec, a: Activation, keys: ContextKeys, ver
   }
 }
 
-function decodeHead(codec: Codec, a: Activation, keys: ContextKeys, bytes: Uint8Array) {
+/** Undefined where the head is of no use. */
+export function decodeHead(codec: Codec, a: Activation, keys: ContextKeys, bytes: Uint8Array) {
   try {
     return codec.decodeHead(a.id, keys, bytes);
   } catch {
@@ -161,20 +229,26 @@ function decodeHead(codec: Codec, a: Activation, keys: ContextKeys, bytes: Uint8
 
 export const range = (from: number, to: number): number[] => Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i);
 
+/** Whether an answer that rests on `proof` may be given: it is so young that no dropped record is answered for (C5). */
+export const isYoung = (proof: Proof, ports: Ports): boolean => ageOf(proof, ports.clock) < ports.settings.dropDelayMs / 2;
+
 /**
- * Whether the tail is where `a` thinks, as of now or of less than `within` ms ago (C8). On false the state was dropped: load again.
- * An old proof needs the tombstone and the next page as well: records behind a page may have been dropped, so an absent one proves nothing (C5).
+ * `loaded` with a tail that is proven as of now or of less than `within` ms ago (C8). Undefined: it is not so any more, or the name has ended; the
+ * state was dropped, load again. An old proof needs the tombstone and the next page as well, in that order: records behind a page may have been
+ * dropped, so an absent one proves nothing (C5).
  */
-export async function proveTail(a: Activation, loaded: Loaded, ports: Ports, call: Call, within: number): Promise<boolean> {
-  const age = ageOf(loaded.proven, ports.clock);
-  if (age < within) return true;
+export async function proveTail(a: Activation, loaded: Loaded, ports: Ports, call: Call, within: number): Promise<Loaded | undefined> {
+  const young = isYoung(loaded.proven, ports) && isYoung(loaded.unsealed, ports);
+  if (young && ageOf(loaded.proven, ports.clock) < within) return loaded;
   const proven = proofNow(ports.clock);
-  const next = keyOf.record(a.id, loaded.state.version + 1);
-  const [record] = await ports.store.read([next], call);
-  const old = age >= ports.settings.dropDelayMs / 2;
-  const [tombstone] = record === undefined && old ? await ports.store.read([keyOf.tombstone(a.id)], call) : [undefined];
-  const [page] = record === undefined && old ? await ports.store.read([keyOf.page(a.id, loaded.page + 1)], call) : [undefined];
-  const same = record === undefined && tombstone === undefined && page === undefined;
-  a.loaded = same ? { ...loaded, proven } : undefined;
-  return same;
+  const keys = [keyOf.record(a.id, loaded.state.version + 1)];
+  if (!young) keys.push(keyOf.tombstone(a.id), keyOf.page(a.id, loaded.sealed.page + 1));
+  for (const key of keys) {
+    const [found] = await ports.store.read([key], call);
+    if (found === undefined) continue;
+    a.loaded = undefined;
+    return undefined;
+  }
+  a.loaded = { ...loaded, proven, unsealed: young ? loaded.unsealed : proven };
+  return a.loaded;
 }

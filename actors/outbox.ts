@@ -7,7 +7,7 @@ import type { Activation } from "./activation.ts";
 import type { Bus, Clock, Events } from "./ports.ts";
 
 type Waiting = { readonly a: Activation; readonly event: ContextEvent };
-type OutboxLimits = Pick<Limits, "events_per_publish" | "events_waiting" | "settle_pause_ms" | "settle_pause_max_ms">;
+type OutboxLimits = Pick<Limits, "events_per_publish" | "events_waiting" | "events_gather_ms" | "settle_pause_ms" | "settle_pause_max_ms">;
 
 export class Outbox {
   readonly #ports: { readonly bus: Bus; readonly clock: Clock; readonly events: Events };
@@ -54,10 +54,14 @@ export class Outbox {
     let failures = 0;
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.slice(0, this.#limits.events_per_publish);
+      const began = this.#ports.clock.elapsed();
       if (await this.#ports.bus.publish(batch.map(({ event }) => event))) {
         failures = 0;
         this.#remove(batch.length);
         for (const { a, event } of batch) if (event.version === a.published + 1) a.published = event.version;
+        // The first event of a quiet host goes out at once. On a busy one a call for each turn would cost as much as the turns themselves.
+        const rest = began + this.#limits.events_gather_ms - this.#ports.clock.elapsed();
+        if (rest > 0 && this.#waiting.length < this.#limits.events_per_publish) await this.#ports.clock.sleep(rest);
         continue;
       }
       failures++;

@@ -71,6 +71,9 @@ export interface ContextKeys {
   hasRoots(subjects: readonly string[]): boolean;
 }
 
+/** How far a context is sealed: the number of the last page, and the last version in it; 0 and 0 where there is none. */
+export type Sealed = { readonly page: number; readonly to: number };
+
 /** Bytes at rest. Encoding takes the attempt id, so that the same turn encoded twice is two attempts (C2). */
 export interface Codec {
   genesis(id: ContextId): string;
@@ -90,11 +93,13 @@ export interface Codec {
    * keyed digest of every content, which a proof needs and a read does not.
    */
   decode(id: ContextId, keys: ContextKeys, bytes: Uint8Array, thorough?: boolean): Entry;
+  /** Whose attempt a record is. Needs no key of its contents, which another activation may have added. Throws ContextError "internal". */
+  attemptOf(keys: ContextKeys, bytes: Uint8Array): string;
   /** Records that were sealed together: from, to, and their bytes. */
   decodePage(bytes: Uint8Array): { readonly from: number; readonly to: number; readonly records: readonly Uint8Array[] };
-  encodeHead(id: ContextId, keys: ContextKeys, state: State, page: number): Uint8Array;
+  encodeHead(id: ContextId, keys: ContextKeys, state: State, sealed: Sealed): Uint8Array;
   /** Undefined where the hint is of no use; a head is never believed to be whole. */
-  decodeHead(id: ContextId, keys: ContextKeys, bytes: Uint8Array): { readonly state: State; readonly page: number } | undefined;
+  decodeHead(id: ContextId, keys: ContextKeys, bytes: Uint8Array): { readonly state: State; readonly sealed: Sealed } | undefined;
   encodeTombstone(version: number): Uint8Array;
   decodeTombstone(bytes: Uint8Array): { readonly version: number };
 }

@@ -4,8 +4,8 @@ import type { Entry } from "../core/record.ts";
 import { ContextError } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
 import { type Activation, keyOf, type Loaded } from "./activation.ts";
-import { broken, decodeRecord, range } from "./load.ts";
-import type { Call, Stored } from "./ports.ts";
+import { broken, decodeRecord, hasSameKeys, isYoung, range } from "./load.ts";
+import type { Call, Ports, Stored } from "./ports.ts";
 import type { World } from "./world.ts";
 
 export async function readEntry(a: Activation, loaded: Loaded, version: number, world: World, call: Call): Promise<Entry> {
@@ -26,7 +26,7 @@ export async function* entries(a: Activation, loaded: Loaded, from: number, to: 
   }
 }
 
-/** Those of `versions` that stand: from memory, from records, or where those were dropped, from pages. */
+/** Those of `versions` that stand: from memory, from pages, or from records. */
 async function fetch(
   a: Activation,
   loaded: Loaded,
@@ -35,33 +35,49 @@ async function fetch(
   call: Call,
 ): Promise<Map<number, Entry>> {
   const batch = new Map<number, Entry>();
-  const keep = (version: number, bytes: Uint8Array): void => {
-    const entry = decodeRecord(ports.codec, a, loaded.keys, version, bytes);
-    hot.put(a.id, entry);
-    batch.set(version, entry);
-  };
   for (const version of versions) {
     const entry = hot.get(a.id, version);
     if (entry !== undefined) batch.set(version, entry);
   }
   const missing = versions.filter((version) => !batch.has(version));
-  if (missing.length === 0) return batch;
-  const found = await ports.store.read(
-    missing.map((version) => keyOf.record(a.id, version)),
-    call,
-  );
-  for (const [i, version] of missing.entries()) {
-    const bytes = found[i]?.value;
-    if (bytes !== undefined) keep(version, bytes);
-  }
-  for (let page = 1; batch.size < versions.length && page <= loaded.page; page++) {
+  const keep = (version: number, bytes: Uint8Array | undefined): void => {
+    if (bytes !== undefined) batch.set(version, decodeRecord(ports.codec, a, loaded.keys, version, bytes));
+  };
+  // What a page holds is read from there: its records were dropped, and under a dropped record's key there may be a ghost (C5).
+  const sealed = missing.filter((version) => version <= loaded.sealed.to);
+  for (let page = loaded.sealed.page; page > 0 && sealed.some((version) => !batch.has(version)); page--) {
     const [stored]: (Stored | undefined)[] = await ports.store.read([keyOf.page(a.id, page)], call);
     if (stored === undefined) throw new ContextError("internal", `page ${page} is missing`);
-    const sealed = ports.codec.decodePage(stored.value);
-    for (const version of versions) {
-      const bytes = batch.has(version) || version < sealed.from ? undefined : sealed.records[version - sealed.from];
-      if (bytes !== undefined) keep(version, bytes);
-    }
+    const { from, records } = ports.codec.decodePage(stored.value);
+    for (const version of sealed) if (version >= from && !batch.has(version)) keep(version, records[version - from]);
   }
+  await readUnsealed(a, loaded, missing.slice(sealed.length), ports, call, keep);
+  const keyless = [...batch.values()].some((entry) => entry.contents.includes(null));
+  if (keyless && !(await hasSameKeys(a, loaded.table, ports, call))) throw outdated(a);
+  for (const entry of batch.values()) hot.put(a.id, entry);
   return batch;
+}
+
+async function readUnsealed(
+  a: Activation,
+  loaded: Loaded,
+  versions: readonly number[],
+  ports: Ports,
+  call: Call,
+  keep: (version: number, bytes: Uint8Array | undefined) => void,
+): Promise<void> {
+  if (versions.length === 0) return;
+  const found = await ports.store.read(
+    versions.map((version) => keyOf.record(a.id, version)),
+    call,
+  );
+  // Only now is it known that none of them was dropped and written again before it was read.
+  if (!isYoung(loaded.unsealed, ports)) throw outdated(a);
+  for (const [i, version] of versions.entries()) keep(version, found[i]?.value);
+}
+
+/** What the activation holds is of no use to a reader any more: the next one reads it anew. */
+function outdated(a: Activation): ContextError {
+  a.loaded = undefined;
+  return new ContextError("unavailable", "the context has changed since it was read here; try again", { details: { outcome: "none" } });
 }

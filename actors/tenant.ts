@@ -50,8 +50,9 @@ export class TenantActor implements ActorType {
     this.#live.delete(id as TenantId);
   }
 
-  async drain(): Promise<void> {
-    for (const { queue } of this.#live.values()) await queue.run(async () => {});
+  async drain(signal: AbortSignal): Promise<void> {
+    const all = Promise.all([...this.#live.values()].map(({ queue }) => queue.run(async () => {})));
+    await Promise.race([all, new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }))]);
   }
 
   #activate(tenant: TenantId): Live {

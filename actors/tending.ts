@@ -43,6 +43,6 @@ export async function writeHead(a: Activation, loaded: Loaded, { ports }: World,
     return;
   }
   loaded.state.keys.prune(ports.clock.now(), limits);
-  const head = ports.codec.encodeHead(a.id, loaded.keys, { ...loaded.state, published: a.published }, loaded.page);
+  const head = ports.codec.encodeHead(a.id, loaded.keys, { ...loaded.state, published: a.published }, loaded.sealed);
   if ((await ports.store.put(keyOf.head(a.id), head, call)) === "written") a.head = loaded.state.version;
 }

@@ -5,9 +5,9 @@ import { type Refusal, refuse } from "../protocol/errors.ts";
 import { writeJson } from "../protocol/json.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Activation } from "./activation.ts";
-import { commit, mayAcknowledge } from "./commit.ts";
+import { commit } from "./commit.ts";
 import { endName } from "./ending.ts";
-import { load, proveTail } from "./load.ts";
+import { isYoung, load, proveTail } from "./load.ts";
 import type { Call, ContextKeys } from "./ports.ts";
 import { prepare } from "./prepare.ts";
 import { readEntry } from "./records.ts";
@@ -27,9 +27,10 @@ export async function turn(a: Activation, command: Change, author: string, world
     if (decision.do === "refuse") {
       if (!decision.proof || (await proveTail(a, loaded, ports, call, 0))) return decision.reply;
     } else if (decision.do === "recall") {
-      const entry = await readEntry(a, loaded, decision.version, world, call);
+      const proven = await proveTail(a, loaded, ports, call, ports.settings.dropDelayMs / 2);
+      const entry = proven && (await readEntry(a, proven, decision.version, world, call));
       // The answer of a repeated key is an acknowledgement too (C5).
-      if (mayAcknowledge(loaded.proven, ports) || (await proveTail(a, loaded, ports, call, 0))) return recalled(entry, asked.request);
+      if (entry && isYoung(proven.proven, ports)) return recalled(entry, asked.request);
     } else if (decision.do === "end") {
       await endName(a, world, call, deadline);
     } else {

@@ -64,9 +64,10 @@ export const isExpired = (state: State, now: Instant): boolean => {
 };
 
 export function expired(state: State): Refusal {
-  const expiry = expiryOf(state);
-  const since = state.ended ? state.at : (expiry ?? state.at);
-  return refuse("expired", `the context's time to live has run out at ${iso(since)}; its name will not be used again`);
+  const since = state.ended ? state.at : (expiryOf(state) ?? state.at);
+  // Once its contents are gone there is nobody to ask when it was.
+  const when = state.version === 0 ? "" : ` at ${iso(since)}`;
+  return refuse("expired", `the context's time to live has run out${when}; its name will not be used again`);
 }
 
 const no = (reply: Refusal, proof = false): Decision => ({ do: "refuse", reply, proof });

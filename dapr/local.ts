@@ -133,15 +133,18 @@ function assemble(options: LocalSidecarOptions, world: World) {
   const ids = { host: appId, callers: options.callersId ?? "callers" };
   const disk = new Disk(options.dataFile);
   const rows = new Rows(disk, world.clock, world.die);
-  const queue = new Queue(disk, limits);
+  const queue = new Queue({ disk, limits, onProblem: world.onProblem });
   const app = new AppChannel({ host: "127.0.0.1", port: options.appPort, token: options.appToken, maxBytes });
   const hosting = new Hosting({
     app,
     healthPath: options.appHealthPath ?? "/healthz",
     everyMs: options.appHealthEveryMs ?? 1_000,
     onChange: (hosted) => {
-      if (!hosting.healthy) actors.forget();
-      delivery.subscribe(hosted.subscriptions);
+      if (hosting.healthy) delivery.subscribe(hosted.subscriptions);
+      else {
+        delivery.pause();
+        actors.forget();
+      }
       reminders.look();
     },
   });

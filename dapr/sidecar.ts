@@ -1,6 +1,6 @@
 // The host's sidecar, over HTTP: one pool of connections, one token, one deadline for each call.
 
-import { Pool } from "undici";
+import { type Dispatcher, Pool } from "undici";
 import type { Call } from "../actors/ports.ts";
 
 export type SidecarOptions = {
@@ -35,7 +35,7 @@ export class Sidecar {
   }
 
   /** Never throws: no answer is an answer too. The caller's signal is not handed on, since a write that was begun is seen to its end. */
-  async call(
+  call(
     method: "GET" | "POST" | "PUT" | "DELETE",
     path: string,
     body: string | undefined,
@@ -46,17 +46,46 @@ export class Sidecar {
     if (body !== undefined) sent["content-type"] ??= "application/json";
     if (this.#token !== undefined) sent["dapr-api-token"] = this.#token;
     if (call.traceparent !== undefined) sent["traceparent"] = call.traceparent;
-    try {
-      const answer = await this.#pool.request({ method, path, body: body ?? null, headers: sent });
-      const bytes = Buffer.from(await answer.body.arrayBuffer());
-      const etag = answer.headers["etag"];
-      return { status: answer.statusCode, body: bytes, etag: typeof etag === "string" ? etag : undefined };
-    } catch {
-      return NO_ANSWER;
-    }
+    return new Promise((resolve) => {
+      this.#pool.dispatch({ method, path, body: body ?? null, headers: sent }, new Hearing(resolve));
+    });
   }
 
   async close(): Promise<void> {
     await this.#pool.close();
+  }
+}
+
+/** Puts one answer together. undici's `request` would make a stream of it first, which costs as much as the whole call. */
+class Hearing implements Dispatcher.DispatchHandler {
+  readonly #resolve: (answer: SidecarAnswer) => void;
+  readonly #chunks: Buffer[] = [];
+  #status = 0;
+  #etag: string | undefined;
+
+  constructor(resolve: (answer: SidecarAnswer) => void) {
+    this.#resolve = resolve;
+  }
+
+  onRequestStart(): void {}
+
+  onResponseStart(_: unknown, status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void {
+    this.#status = status;
+    const { etag } = headers;
+    if (typeof etag === "string") this.#etag = etag;
+  }
+
+  onResponseData(_: unknown, chunk: Buffer): void {
+    this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    const [only] = this.#chunks;
+    const body = this.#chunks.length === 1 && only !== undefined ? only : Buffer.concat(this.#chunks);
+    this.#resolve({ status: this.#status, body, etag: this.#etag });
+  }
+
+  onResponseError(): void {
+    this.#resolve(NO_ANSWER);
   }
 }

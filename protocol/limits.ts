@@ -77,6 +77,8 @@ export const limits = {
   expire_due_max_ms: 30 * 24 * 60 * 60 * 1000,
   expire_period_max_ms: 60 * 60 * 1000,
   events_per_publish: 256,
+  /** Between two publications of one host, unless a whole one waits already. */
+  events_gather_ms: 50,
   events_waiting: 65_536,
   report_delay_ms: 1_000,
   reports_per_call: 256,

@@ -4,10 +4,10 @@
 // contents can be sealed into pages or erased while the chain goes on verifying. The seal is a MAC of the digest: whoever can write to the store
 // but has no key cannot make a record that we would take, not even the last one, which no later record vouches for.
 
-import { createCipheriv, createDecipheriv, createHash, createSecretKey, timingSafeEqual } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey, hash, timingSafeEqual } from "node:crypto";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { Packr } from "msgpackr";
-import type { Codec, ContextKeys, Die } from "../actors/ports.ts";
+import type { Codec, ContextKeys, Die, Sealed } from "../actors/ports.ts";
 import type { Draft, Entry } from "../core/record.ts";
 import type { State } from "../core/state.ts";
 import { Keys } from "../core/state.ts";
@@ -17,7 +17,7 @@ import { RawJson } from "../protocol/json.ts";
 import { limits } from "../protocol/limits.ts";
 import { Policy } from "../protocol/policy.ts";
 import { instant } from "../protocol/units.ts";
-import { OpenKeys } from "./context-keys.ts";
+import { type ContentKeys, OpenKeys } from "./context-keys.ts";
 import type { Keyring } from "./keyring.ts";
 import { packSkeleton, unpackSkeleton } from "./skeleton.ts";
 
@@ -62,7 +62,7 @@ export class RecordCodec implements Codec {
   }
 
   genesis(id: ContextId): string {
-    return createHash("sha256").update(GENESIS_DOMAIN).update(id).digest("hex");
+    return hash("sha256", GENESIS_DOMAIN + id);
   }
 
   mintKeys(id: ContextId) {
@@ -102,15 +102,16 @@ export class RecordCodec implements Codec {
   }
 
   decode(id: ContextId, keys: ContextKeys, bytes: Uint8Array, thorough = false): Entry {
-    const { seal, leaf } = own(keys);
-    const [skeleton, mark, sealed] = unframed("the record", bytes) as [Buffer, Buffer, (Buffer | null)[]];
-    const digest = digestOf(skeleton);
-    if (!equal(seal(digest), mark)) throw new ContextError("internal", "its skeleton was altered: the seal does not match");
-    const { draft, attempt, digests } = unpackSkeleton(packr.unpack(skeleton));
+    const { leaf } = own(keys);
+    const { skeleton, digest, sealed } = this.#open(keys, bytes);
+    const { draft, attempt, digests } = unpackSkeleton(skeleton);
     if (sealed.length !== digests.length) throw new ContextError("internal", `it holds ${sealed.length} contents, not ${digests.length}`);
     const contents = sealed.map((content, i) => {
+      const open = (): ContentKeys => leaf(draft.firstContent + i, draft.items[i]?.subjects ?? []);
+      // Whose key is there was not erased: somebody took it out.
+      if (content === null && !isErased(open)) throw new ContextError("internal", `content ${i} is missing, and it was not erased`);
       if (content === null) return null;
-      const { key, digest: digestContent } = leaf(draft.firstContent + i, draft.items[i]?.subjects ?? []);
+      const { key, digest: digestContent } = open();
       const plain = decrypt(key, additional(id, draft.version, i), content);
       if (thorough && !equal(digestContent(plain), digests[i]))
         throw new ContextError("internal", `content ${i} is not the one that its skeleton names`);
@@ -119,12 +120,29 @@ export class RecordCodec implements Codec {
     return { ...draft, attempt, digest: digest.toString("hex"), contents };
   }
 
+  attemptOf(keys: ContextKeys, bytes: Uint8Array): string {
+    return unpackSkeleton(this.#open(keys, bytes).skeleton).attempt;
+  }
+
+  /** What a record holds, once its seal was checked. */
+  #open(keys: ContextKeys, bytes: Uint8Array) {
+    const [packed, mark, sealed] = unframed("the record", bytes) as [Buffer, Buffer, (Buffer | null)[]];
+    const digest = digestOf(packed);
+    if (!equal(own(keys).seal(digest), mark)) throw new ContextError("internal", "its skeleton was altered: the seal does not match");
+    return { skeleton: packr.unpack(packed) as Parameters<typeof unpackSkeleton>[0], digest, sealed };
+  }
+
+  /** Records that follow each other, from version `from` on, as their bytes stand. */
+  encodePage(from: number, records: readonly Uint8Array[]): Buffer {
+    return framed([from, from + records.length - 1, records.map((bytes) => Buffer.from(bytes))]);
+  }
+
   decodePage(bytes: Uint8Array) {
     const [from, to, records] = unframed("the page", bytes) as [number, number, Uint8Array[]];
     return { from, to, records };
   }
 
-  encodeHead(id: ContextId, keys: ContextKeys, state: State, page: number): Buffer {
+  encodeHead(id: ContextId, keys: ContextKeys, state: State, { page, to }: Sealed): Buffer {
     const slots = [...state.slots].map(([name, slot]) => {
       const { key } = own(keys).leaf(slot.content, []);
       return [name, slot.content, this.#encrypt(key, Buffer.from(`${id}/head/${slot.content}`), Buffer.from(slot.value.text))];
@@ -132,7 +150,7 @@ export class RecordCodec implements Codec {
     const { keys: used, marks } = state.keys.entries();
     const body = pack([
       [state.version, Buffer.from(state.digest, "hex"), state.created, state.at, state.appended, state.items, state.contents],
-      [state.policy, state.published, state.ended, page],
+      [state.policy, state.published, state.ended, page, to],
       slots,
       [Buffer.from(used.map(([key]) => key).join(""), "latin1"), used.map(([, version]) => version), marks],
     ]);
@@ -143,8 +161,12 @@ export class RecordCodec implements Codec {
     const { seal, leaf } = own(keys);
     const [body, mark] = unframed("the head", bytes) as [Buffer, Buffer];
     if (!equal(seal(digestOf(body)), mark)) return undefined;
-    const [[version, digest, created, at, appended, items, contents], [policy, published, ended, page], slots, [used, versions, marks]] =
-      packr.unpack(body) as StoredHead;
+    const [
+      [version, digest, created, at, appended, items, contents],
+      [policy, published, ended, page, to],
+      slots,
+      [used, versions, marks],
+    ] = packr.unpack(body) as StoredHead;
     const names = Buffer.from(used).toString("latin1");
     const state: State = {
       id,
@@ -166,7 +188,7 @@ export class RecordCodec implements Codec {
       ),
       keys: Keys.from({ keys: versions.map((v, i) => [names.slice(i * 16, i * 16 + 16), v] as const), marks }),
     };
-    return { state, page };
+    return { state, sealed: { page, to } };
   }
 
   encodeTombstone(version: number): Buffer {
@@ -181,23 +203,25 @@ export class RecordCodec implements Codec {
   #encrypt(key: Uint8Array, aad: Buffer, plain: Buffer): Buffer {
     const small = plain.length < DEFLATE_FROM ? plain : deflateRawSync(plain, deflateOptions(plain.length));
     const deflated = small.length < plain.length;
-    const body = deflated ? small : plain;
+    const body = Buffer.concat([Buffer.of(deflated ? DEFLATED : PLAIN), deflated ? small : plain]);
     const nonce = this.#die.bytes(NONCE);
     const cipher = createCipheriv("aes-256-gcm", createSecretKey(key), nonce).setAAD(aad);
-    const first = cipher.update(Buffer.of(deflated ? DEFLATED : PLAIN));
-    return Buffer.concat([nonce, first, cipher.update(body), cipher.final(), cipher.getAuthTag()]);
+    return Buffer.concat([nonce, cipher.update(body), cipher.final(), cipher.getAuthTag()]);
   }
 }
 
 /** A window and tables no larger than the text: zlib spends more time on clearing its default ones than on compressing a kilobyte. */
 function deflateOptions(bytes: number) {
   const windowBits = Math.min(15, Math.max(9, 33 - Math.clz32(bytes)));
-  return { windowBits, memLevel: Math.min(9, Math.max(1, windowBits - 7)) };
+  return { windowBits, memLevel: Math.min(9, Math.max(1, windowBits - 7)), chunkSize: chunkSize(bytes) };
 }
+
+/** The first buffer that zlib fills, big enough to be the only one as a rule: 16 KiB for every kilobyte would be as much work for the collector. */
+const chunkSize = (bytes: number): number => Math.min(16_384, Math.max(64, bytes + 64));
 
 type StoredHead = [
   [number, Uint8Array, number, number, number, number, number],
-  [unknown, number, boolean, number],
+  [unknown, number, boolean, number, number],
   [string, number, Buffer][],
   [Uint8Array, number[], [number, number][]],
 ];
@@ -207,17 +231,28 @@ const own = (keys: ContextKeys): OpenKeys => {
   throw new Error("these keys were not made by this codec");
 };
 
-const digestOf = (skeleton: Uint8Array): Buffer => createHash("sha256").update(DIGEST_DOMAIN).update(skeleton).digest();
+function isErased(open: () => ContentKeys): boolean {
+  try {
+    open();
+    return false;
+  } catch (reason) {
+    if (reason instanceof ContextError && reason.code === "erased") return true;
+    throw reason;
+  }
+}
+
+const digestOf = (skeleton: Uint8Array): Buffer => hash("sha256", Buffer.concat([DIGEST_DOMAIN, skeleton]), "buffer");
 const additional = (id: ContextId, version: number, position: number): Buffer => Buffer.from(`${id}/${version}/${position}`);
 const equal = (a: Buffer, b: Buffer | undefined): boolean => b !== undefined && a.length === b.length && timingSafeEqual(a, b);
 
 function decrypt(key: Uint8Array, aad: Buffer, sealed: Buffer): Buffer {
   try {
-    const cipher = createDecipheriv("aes-256-gcm", createSecretKey(key), sealed.subarray(0, NONCE)).setAAD(aad);
+    const cipher = createDecipheriv("aes-256-gcm", createSecretKey(key), sealed.subarray(0, NONCE), { authTagLength: TAG }).setAAD(aad);
     cipher.setAuthTag(sealed.subarray(sealed.length - TAG));
-    const body = Buffer.concat([cipher.update(sealed.subarray(NONCE, sealed.length - TAG)), cipher.final()]);
-    if (body[0] === DEFLATED) return inflateRawSync(body.subarray(1), { maxOutputLength: limits.bytes_per_turn });
-    return body.subarray(1);
+    const body = cipher.update(sealed.subarray(NONCE, sealed.length - TAG));
+    cipher.final(); // Adds nothing; throws where the tag does not match.
+    if (body[0] !== DEFLATED) return body.subarray(1);
+    return inflateRawSync(body.subarray(1), { maxOutputLength: limits.bytes_per_turn, chunkSize: chunkSize(4 * body.length) });
   } catch (cause) {
     throw new ContextError("internal", "a content cannot be opened: it was altered, moved, or encrypted under another key", { cause });
   }

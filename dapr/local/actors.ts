@@ -1,6 +1,6 @@
+import type { Clock, Die } from "../../actors/ports.ts";
 import { type Answer, BodyTooLarge, refused } from "./answers.ts";
 import { type AppChannel, AppError, type AppReply, type AppRequest, passedOn } from "./app.ts";
-import type { Clock, Die } from "../../actors/ports.ts";
 import { drawn, type Faults } from "./faults.ts";
 import type { Hosting } from "./hosting.ts";
 import { CallerGone, Leaver, type Leaving, LockClosed, stays, TurnLock } from "./lock.ts";
@@ -29,7 +29,15 @@ const deactivateWithinMs = 10_000;
 const lookEveryMs = 250;
 
 /** Headers of a call that are written anew on the way to the app, or that a caller may not write at all. */
-const ours = new Set(["host", "content-length", "expect", "dapr-api-token", "dapr-caller-app-id", "dapr-caller-namespace", "dapr-api-call"]);
+const ours = new Set([
+  "host",
+  "content-length",
+  "expect",
+  "dapr-api-token",
+  "dapr-caller-app-id",
+  "dapr-caller-namespace",
+  "dapr-api-call",
+]);
 const ofReply = new Set(["content-length", "date", "content-type"]);
 
 export class Actors {
@@ -139,7 +147,8 @@ export class Actors {
   async #turn(type: string, id: string, caller: Leaving, request: AppRequest): Promise<AppReply> {
     for (let attempt = 0; ; attempt++) {
       if (!this.#hosting.healthy) await this.#hosting.settled(hostWithinMs);
-      if (!this.#hosting.hosted.idleMs.has(type)) throw new AppError(`failed to lookup actor: did not find address for actor '${type}/${id}'`);
+      if (!this.#hosting.hosted.idleMs.has(type))
+        throw new AppError(`failed to lookup actor: did not find address for actor '${type}/${id}'`);
       const activation = this.#activate(type, id);
       // Only what is true afterwards may go on: another call may have begun to let the actor go meanwhile.
       if (activation.leaving !== undefined) {
@@ -233,7 +242,8 @@ export class Actors {
   #deactivateOldest(actors: ReadonlyMap<string, Activation>): void {
     for (const activation of actors.values()) {
       if (activation.lock.length > 0 || activation.leaving !== undefined) continue;
-      return this.#deactivate(activation);
+      this.#deactivate(activation);
+      return;
     }
   }
 

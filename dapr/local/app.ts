@@ -1,4 +1,4 @@
-import { Pool } from "undici";
+import { type Dispatcher, Pool } from "undici";
 import type { Leaving } from "./lock.ts";
 
 /** What the app answered, read to its end. */
@@ -89,7 +89,7 @@ export class AppChannel {
         body: request.body ?? null,
         signal: abort?.signal ?? null,
       });
-      return { status: reply.statusCode, headers: reply.headers, body: await this.#read(reply.body) };
+      return { status: reply.statusCode, headers: reply.headers, body: await this.#read(reply) };
     } catch (cause) {
       if (cause instanceof AppError) throw cause;
       throw new AppError(cause instanceof Error ? cause.message : "the app did not answer", { cause });
@@ -103,18 +103,23 @@ export class AppChannel {
     await this.#pool.destroy();
   }
 
-  async #read(body: AsyncIterable<unknown> & { destroy(): void }): Promise<Buffer> {
-    const chunks: Buffer[] = [];
+  async #read({ headers, body }: Dispatcher.ResponseData): Promise<Buffer> {
+    const told = Number(headers["content-length"] ?? Number.NaN);
+    if (told <= this.#maxBytes) {
+      const whole = await body.bytes();
+      return Buffer.from(whole.buffer, whole.byteOffset, whole.length);
+    }
+    const chunks: Uint8Array[] = [];
     let size = 0;
     for await (const chunk of body) {
       if (!(chunk instanceof Uint8Array)) continue;
       size += chunk.length;
-      if (size > this.#maxBytes) {
+      if (size > this.#maxBytes || told > this.#maxBytes) {
         body.destroy();
-        throw new AppError(`the app's answer is larger than max (${size} vs. ${this.#maxBytes})`);
+        throw new AppError(`the app's answer is larger than max (${Math.max(size, told || 0)} vs. ${this.#maxBytes})`);
       }
-      chunks.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
+      chunks.push(chunk);
     }
-    return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size);
+    return Buffer.concat(chunks, size);
   }
 }

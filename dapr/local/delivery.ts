@@ -20,6 +20,9 @@ type Reader = {
 
 type Outcome = "done" | "again" | "drop";
 
+/** After a failure of the disk. */
+const lookAgainMs = 1_000;
+
 /** Headers that a message's metadata may not bring along. */
 const ours = new Set(["host", "content-type", "content-length", "expect", "dapr-api-token", "traceparent", "tracestate"]);
 const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
@@ -62,16 +65,27 @@ export class Delivery {
     this.#onProblem = options.onProblem;
   }
 
+  /** The app is gone: what waits, waits. */
+  pause(): void {
+    this.#readers = [];
+  }
+
   /** Takes over what the app (again) subscribes to: all that is still in the queue is delivered from its beginning. */
   subscribe(subscriptions: readonly Subscription[]): void {
     this.#readers = [];
+    this.#queue
+      .subscribe(subscriptions)
+      .catch((cause) => this.#onProblem("what the app subscribes to could not be written down; it holds until a restart", cause));
     for (const subscription of subscriptions) {
       if (!this.#inbound.has(subscription.pubsub)) {
         this.#onProblem(`the app subscribes to ${subscription.topic} on ${subscription.pubsub}, which is no pub/sub component`);
         continue;
       }
       try {
-        const routes = subscription.routes.map(({ match, path }) => ({ matches: match === undefined ? () => true : readRule(match), path }));
+        const routes = subscription.routes.map(({ match, path }) => ({
+          matches: match === undefined ? () => true : readRule(match),
+          path,
+        }));
         this.#readers.push({ subscription, routes, cursor: 0 });
       } catch (cause) {
         this.#onProblem(`a rule of the subscription to ${subscription.topic} cannot be read; it gets no messages`, cause);
@@ -80,17 +94,18 @@ export class Delivery {
     this.lookSoon();
   }
 
-  isRead(pubsub: string, topic: string): boolean {
-    return this.#readers.some(({ subscription }) => subscription.pubsub === pubsub && subscription.topic === topic);
-  }
-
   /** To be called after a publish. One look serves all that happens in the same turn of the event loop. */
   lookSoon(): void {
     if (this.#looking || this.#closed) return;
     this.#looking = true;
     setImmediate(() => {
       this.#looking = false;
-      this.#look();
+      try {
+        this.#look();
+      } catch (cause) {
+        this.#onProblem("messages that wait could not be read; they are looked for again", cause);
+        this.#lookLater();
+      }
     });
   }
 
@@ -117,10 +132,18 @@ export class Delivery {
     }
   }
 
+  #lookLater(): void {
+    setTimeout(() => this.lookSoon(), lookAgainMs).unref();
+  }
+
   #take(message: Message, reader: Reader): void {
     this.#busy.set(message.pubsub, (this.#busy.get(message.pubsub) ?? 0) + 1);
     const delivered = this.#deliver(message, reader)
-      .catch((cause) => this.#onProblem("a message could not be finished; it will be delivered again", cause))
+      .catch((cause) => {
+        this.#onProblem("a message could not be finished; it will be delivered again", cause);
+        reader.cursor = Math.min(reader.cursor, message.seq - 1);
+        return new Promise<void>((resolve) => setTimeout(resolve, lookAgainMs));
+      })
       .finally(() => {
         this.#underWay.delete(message.seq);
         this.#busy.set(message.pubsub, (this.#busy.get(message.pubsub) ?? 1) - 1);

@@ -17,6 +17,8 @@ const requestsPerGroup = 256;
  */
 export class Disk {
   readonly #db: DatabaseSync;
+  readonly #begin: StatementSync;
+  readonly #commit: StatementSync;
   #waiting: Waiting[] = [];
   #scheduled = false;
 
@@ -31,6 +33,8 @@ export class Disk {
       this.#db.close();
       throw new Error(`${file} cannot be opened: is another process using it?`, { cause });
     }
+    this.#begin = this.#db.prepare("BEGIN IMMEDIATE");
+    this.#commit = this.#db.prepare("COMMIT");
   }
 
   /** For creating tables, before anything else runs. */
@@ -66,9 +70,9 @@ export class Disk {
     if (this.#scheduled) setImmediate(() => this.#flush());
     const settle: (() => void)[] = [];
     try {
-      this.#db.exec("BEGIN IMMEDIATE");
+      this.#begin.run();
       for (const one of group) settle.push(this.#run(one));
-      this.#db.exec("COMMIT");
+      this.#commit.run();
     } catch (reason) {
       // Whatever the single requests came to, nothing of this group is on disk.
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");

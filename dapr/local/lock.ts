@@ -65,6 +65,8 @@ export class TurnLock {
     if (ticket.started) return Promise.resolve(() => this.#next());
     return new Promise((resolve, reject) => {
       const stay = caller.onLeave(() => {
+        // Whoever starts this ticket from now on starts nothing.
+        ticket.start = () => {};
         if (frontLeaves) this.#next();
         else this.#line.splice(this.#line.indexOf(ticket), 1);
         reject(new CallerGone());

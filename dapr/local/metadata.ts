@@ -1,5 +1,5 @@
 import type { Actors } from "./actors.ts";
-import { type Answer, json, nothing, Refused, refused } from "./answers.ts";
+import { type Answer, json, notFound, nothing, Refused, refused } from "./answers.ts";
 import type { Hosting } from "./hosting.ts";
 import type { Call, Route } from "./server.ts";
 
@@ -16,7 +16,11 @@ const stateCapabilities = ["ETAG", "TRANSACTIONAL", "TTL"];
 export class About {
   readonly #ids: { readonly host: string; readonly callers: string };
   readonly #appPort: number;
-  readonly #components: { readonly states: readonly string[]; readonly pubsubs: readonly string[]; readonly secrets: readonly SecretStore[] };
+  readonly #components: {
+    readonly states: readonly string[];
+    readonly pubsubs: readonly string[];
+    readonly secrets: readonly SecretStore[];
+  };
   readonly #hosting: Hosting;
   readonly #actors: Actors;
 
@@ -84,7 +88,10 @@ export class About {
 
   #secret(call: Call): Answer {
     const [name = "", key = ""] = call.params;
-    if (this.#components.secrets.length === 0) throw new Refused(refused(500, "ERR_SECRET_STORES_NOT_CONFIGURED", "secret store is not configured"));
+    // All secrets at once: an API that nobody here should need.
+    if (key === "bulk") return notFound;
+    if (this.#components.secrets.length === 0)
+      throw new Refused(refused(500, "ERR_SECRET_STORES_NOT_CONFIGURED", "secret store is not configured"));
     const store = this.#components.secrets.find((one) => one.name === name);
     if (store === undefined) return refused(401, "ERR_SECRET_STORE_NOT_FOUND", `failed finding secret store with key ${name}`);
     return json(200, `${JSON.stringify({ [key]: store.read(key) ?? "" })}\n`);

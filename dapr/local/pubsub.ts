@@ -37,6 +37,7 @@ export class PubSub {
     const verbs = ["POST", "PUT"];
     return [
       { verbs, pattern: "/v1.0/publish/bulk/{}/*", for: "callers", tooLarge, handle: (call) => this.#bulk(call) },
+      { verbs, pattern: "/v1.0-alpha1/publish/bulk/{}/*", for: "callers", tooLarge, handle: (call) => this.#bulk(call) },
       { verbs, pattern: "/v1.0/publish/{}/*", for: "callers", tooLarge, handle: (call) => this.#publish(call) },
     ];
   }
@@ -60,7 +61,7 @@ export class PubSub {
 
   async #put(pubsub: string, topic: string, messages: readonly NewMessage[]): Promise<Answer> {
     try {
-      await this.#queue.put(messages, (one) => this.#delivery.isRead(pubsub, one));
+      await this.#queue.put(pubsub, topic, messages);
     } catch (reason) {
       if (reason instanceof QueueFull) return failed(pubsub, topic, reason.message);
       throw reason;
@@ -155,7 +156,8 @@ function readEntries(body: Buffer, unreadable: (error: string) => Refused): Entr
     return list.map((one: unknown) => {
       if (!isObject(one)) throw new GoJsonError("json: cannot unmarshal into Go value of type http.bulkPublishMessageEntry");
       const string = (value: unknown): string => {
-        if (value !== undefined && value !== null && typeof value !== "string") throw new GoJsonError("json: cannot unmarshal into a string");
+        if (value !== undefined && value !== null && typeof value !== "string")
+          throw new GoJsonError("json: cannot unmarshal into a string");
         return value ?? "";
       };
       const metadata = member(one, "metadata") ?? {};

@@ -109,9 +109,16 @@ export class Reminders {
   look(): void {
     clearTimeout(this.#timer);
     if (this.#closed) return;
+    this.#timer = setTimeout(() => this.look(), Math.min(lookEveryMs, this.#fireDue()));
+    this.#timer.unref();
+  }
+
+  /** Answers in how many ms the next one is due, as far as it is known. */
+  #fireDue(): number {
+    if (!this.#hosting.healthy) return lookEveryMs;
     const now = this.#clock.now();
-    if (this.#hosting.healthy) {
-      const types = JSON.stringify([...this.#hosting.hosted.idleMs.keys()]);
+    const types = JSON.stringify([...this.#hosting.hosted.idleMs.keys()]);
+    try {
       for (const row of this.#sql.due.all(now, types, firingAtOnce + this.#firing.size)) {
         const reminder = readReminder(row);
         if (this.#firing.size >= firingAtOnce) break;
@@ -119,9 +126,11 @@ export class Reminders {
       }
       const next = this.#sql.next.get(now, types);
       const at = next === undefined ? undefined : optionalNumber(next, "at");
-      this.#timer = setTimeout(() => this.look(), Math.min(lookEveryMs, at === undefined ? lookEveryMs : Math.ceil(at - now)));
-    } else this.#timer = setTimeout(() => this.look(), lookEveryMs);
-    this.#timer.unref();
+      return at === undefined ? lookEveryMs : Math.ceil(at - now);
+    } catch (cause) {
+      this.#onProblem("reminders that are due could not be read; they are looked for again", cause);
+      return lookEveryMs;
+    }
   }
 
   /** One look serves all fires that end in the same turn of the event loop. */
@@ -234,7 +243,6 @@ export class Reminders {
     return nothing;
   }
 
-
   #checkHosted(type: string): void {
     if (this.#hosting.hosted.idleMs.has(type)) return;
     const message = "operations on actor reminders are only possible on hosted actor types";
@@ -242,7 +250,8 @@ export class Reminders {
   }
 }
 
-export const malformed = (reason: Error): Answer => refused(400, "ERR_MALFORMED_REQUEST", `failed deserializing HTTP body: ${reason.message}`);
+export const malformed = (reason: Error): Answer =>
+  refused(400, "ERR_MALFORMED_REQUEST", `failed deserializing HTTP body: ${reason.message}`);
 
 /** Throws Refused. */
 export function readAsked(body: Buffer): Asked {

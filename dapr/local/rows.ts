@@ -1,7 +1,7 @@
 import type { StatementSync } from "node:sqlite";
 import type { Clock, Die } from "../../actors/ports.ts";
-import { uuid } from "./uuid.ts";
 import { type Disk, optionalNumber, text } from "./disk.ts";
+import { uuid } from "./uuid.ts";
 
 export type Upsert = {
   readonly kind: "upsert";
@@ -80,7 +80,9 @@ export class Rows {
 
   get(key: string): Held | undefined {
     const row = this.#get.get(key, this.#second());
-    return row === undefined ? undefined : { value: text(row, "value"), etag: text(row, "etag"), expiresAt: optionalNumber(row, "expires_at") };
+    return row === undefined
+      ? undefined
+      : { value: text(row, "value"), etag: text(row, "etag"), expiresAt: optionalNumber(row, "expires_at") };
   }
 
   /** Runs inside a group of the disk. Throws EtagMismatch. */

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import { type Answer, BodyTooLarge, notFound, plain, Refused, refused } from "./answers.ts";
 import { Leaver, type Leaving } from "./lock.ts";
 import { cleanPath, unescapeSegment } from "./paths.ts";
@@ -62,6 +63,7 @@ export class SidecarServer {
     this.#maxBytes = options.maxBytes;
     this.#onProblem = options.onProblem;
     this.#server = createServer((request, response) => void this.#serve(request, response));
+    this.#server.on("clientError", refuseUnreadable);
     this.#server.headersTimeout = 10_000;
     // Longer than any client's pool keeps an idle connection: the side that sends must be the one that lets go.
     this.#server.keepAliveTimeout = 120_000;
@@ -120,7 +122,8 @@ export class SidecarServer {
     }
     const body = await this.#read(request);
     if (body === undefined) {
-      const answer = found.route.tooLarge?.(params) ?? refused(400, "ERR_BODY_READ", `failed to read request body: ${new BodyTooLarge().message}`);
+      const answer =
+        found.route.tooLarge?.(params) ?? refused(400, "ERR_BODY_READ", `failed to read request body: ${new BodyTooLarge().message}`);
       return void send(request, response, answer);
     }
     const caller = new Leaver();
@@ -171,15 +174,13 @@ export class SidecarServer {
     return await new Promise((resolve, reject) => {
       request.on("data", (chunk: Buffer) => {
         size += chunk.length;
-        if (size > this.#maxBytes) {
-          request.removeAllListeners("data");
-          resolve(undefined);
-        } else chunks.push(chunk);
+        if (size <= this.#maxBytes) return void chunks.push(chunk);
+        request.removeAllListeners("data");
+        resolve(undefined);
       });
       request.on("end", () => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size)));
-      // Nobody is left to hear an answer: the error only ends the request.
+      // Nobody is left to hear an answer: the error, which comes when the sender hangs up half way too, only ends the request.
       request.on("error", reject);
-      request.on("close", () => reject(new BodyTooLarge()));
     });
   }
 }
@@ -209,6 +210,15 @@ function send(request: IncomingMessage, response: ServerResponse, answer: Answer
   }
   response.writeHead(answer.status, headers as Record<string, string | number | string[]>);
   response.end(request.method === "HEAD" ? "" : body);
+}
+
+/** What cannot even be read as a request: too many headers, or no HTTP. */
+function refuseUnreadable(error: Error & { code?: string }, socket: Duplex): void {
+  if (!socket.writable) return void socket.destroy();
+  const line = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
+  socket.end(`HTTP/1.1 ${line}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${line}`);
+  socket.resume();
+  setTimeout(() => socket.destroy(), lingerMs).unref();
 }
 
 function same(given: string, expected: string): boolean {

@@ -231,7 +231,8 @@ function object(value: unknown, what: string): Readonly<Record<string, unknown>>
 
 function string(value: unknown, field: string): string {
   if (value === undefined || value === null) return "";
-  if (typeof value !== "string") throw new GoJsonError(`json: cannot unmarshal ${typeof value} into Go struct field ${field} of type string`);
+  if (typeof value !== "string")
+    throw new GoJsonError(`json: cannot unmarshal ${typeof value} into Go struct field ${field} of type string`);
   return value;
 }
 
@@ -278,8 +279,10 @@ function checkOptions(concurrency: string, consistency: string): void {
 function readTtl(given: string | undefined): number | undefined {
   if (given === undefined || given === "") return undefined;
   const ttl = /^[+-]?\d+$/.test(given) ? Number(given) : Number.NaN;
-  if (Number.isNaN(ttl)) throw new StoreError(`error parsing TTL: incorrect value for metadata 'ttlInSeconds': parsing "${given}": invalid syntax`);
-  if (ttl < -1 || ttl > 2 ** 31 - 1) throw new StoreError("error parsing TTL: incorrect value for metadata 'ttlInSeconds': must be -1 or greater");
+  if (Number.isNaN(ttl))
+    throw new StoreError(`error parsing TTL: incorrect value for metadata 'ttlInSeconds': parsing "${given}": invalid syntax`);
+  if (ttl < -1 || ttl > 2 ** 31 - 1)
+    throw new StoreError("error parsing TTL: incorrect value for metadata 'ttlInSeconds': must be -1 or greater");
   return ttl;
 }
 
@@ -288,7 +291,8 @@ export function queryMetadata(query: string): Record<string, string> {
   const found: Record<string, string> = {};
   if (query === "") return found;
   const parameters = new URLSearchParams(query);
-  for (const name of parameters.keys()) if (name.startsWith("metadata.")) found[name.slice("metadata.".length)] = parameters.get(name) ?? "";
+  for (const name of parameters.keys())
+    if (name.startsWith("metadata.")) found[name.slice("metadata.".length)] = parameters.get(name) ?? "";
   return found;
 }
 
@@ -299,5 +303,7 @@ export const seconds = (at: number): string => `${new Date(at).toISOString().sli
 
 async function failuresOf(writes: readonly Promise<unknown>[]): Promise<Error[]> {
   const settled = await Promise.allSettled(writes);
-  return settled.flatMap((one) => (one.status === "rejected" ? [one.reason instanceof Error ? one.reason : new Error(String(one.reason))] : []));
+  return settled.flatMap((one) =>
+    one.status === "rejected" ? [one.reason instanceof Error ? one.reason : new Error(String(one.reason))] : [],
+  );
 }

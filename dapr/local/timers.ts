@@ -117,7 +117,8 @@ function readTimer(type: string, id: string, name: string, asked: Asked, now: nu
   if (asked.period !== "" && period === undefined) return refuse(`invalid timer period: unsupported duration format: ${asked.period}`);
   if (period?.repeats === 0) return refuse("invalid timer period: has zero repetitions");
   const end = asked.ttl === "" ? undefined : timeFrom(asked.ttl, due.at);
-  if (asked.ttl !== "" && (end === undefined || end.repeats !== -1)) return refuse("error parsing timer TTL: unsupported time/duration format");
+  if (asked.ttl !== "" && (end === undefined || end.repeats !== -1))
+    return refuse("error parsing timer TTL: unsupported time/duration format");
   if (end !== undefined && (now > end.at || due.at > end.at)) return refuse(`timer ${type}||${id}||${name} has already expired`);
   const repeats = period?.repeats ?? -1;
   return { type, id, name, asked, period, expiresAt: end?.at, repeats, at: due.at, alarm: undefined };

@@ -7,6 +7,7 @@ import { type ContextMethod, Refused, replies, type TenantMethod } from "../../p
 import type { Code } from "../../protocol/errors.ts";
 import { JsonError, type RawAt, readJson, writeJson } from "../../protocol/json.ts";
 import { importLimits } from "./limits.ts";
+import { type Posted, Poster, TooLong } from "./post.ts";
 
 /** How often a call is tried, and how long at first and at most is waited in between. */
 export type Patience = Pick<typeof importLimits, "attempts" | "attempts_at_first" | "pause_ms" | "pause_max_ms">;
@@ -40,11 +41,13 @@ type Answer<T> = { readonly reply: T } | { readonly error: CallError; readonly r
 export class Client {
   readonly #options: ClientOptions;
   readonly #patience: { readonly [K in keyof Patience]: number };
+  readonly #poster: Poster;
   #answered = false;
 
   constructor(options: ClientOptions) {
     this.#options = options;
     this.#patience = options.patience ?? importLimits;
+    this.#poster = new Poster(options.url, { withinMs: importLimits.call_ms, bytes: importLimits.bytes_per_reply });
   }
 
   get aborted(): boolean {
@@ -85,23 +88,16 @@ export class Client {
 
   async #send<M extends keyof typeof replies>(path: string, name: M, body: string): Promise<Answer<Reply<M>>> {
     const { url, signal } = this.#options;
-    let status: number;
-    let text: string;
+    let posted: Posted;
     try {
-      const response = await fetch(`${url}/v1.0/actors/${path}`, {
-        method: "POST",
-        body,
-        headers: { "content-type": "application/json" },
-        signal: AbortSignal.any([AbortSignal.timeout(importLimits.call_ms), ...(signal === undefined ? [] : [signal])]),
-      });
-      status = response.status;
-      text = await textOf(response);
+      posted = await this.#poster.post(`/v1.0/actors/${path}`, body, signal);
     } catch (error) {
       signal?.throwIfAborted();
-      if (error instanceof CallError) return { error };
-      const why = error instanceof Error && error.cause instanceof Error && "code" in error.cause ? ` (${String(error.cause.code)})` : "";
+      if (error instanceof TooLong) return { error: new CallError("runtime", error.message) };
+      const why = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
       return { error: new CallError("unreachable", `no answer from ${url}${why}; is Strata running there?`, { cause: error }) };
     }
+    const { status, text } = posted;
     this.#answered = true;
     if (status !== 200) return { error: runtimeError(url, status, text) };
     try {
@@ -131,16 +127,4 @@ function answerIn<M extends keyof typeof replies>(method: M, text: string): Answ
 function runtimeError(url: string, status: number, text: string): CallError {
   const message = `${url} answered ${status}, not Strata's reply: ${text.slice(0, importLimits.chars_shown)}`;
   return new CallError(status >= 500 || status === 429 || status === 408 ? "runtime" : status === 413 ? "too_large" : "invalid", message);
-}
-
-async function textOf(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > importLimits.bytes_per_reply)
-      throw new CallError("runtime", `an answer of more than ${importLimits.bytes_per_reply} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
 }

@@ -6,7 +6,8 @@ export const importLimits = {
   bytes_per_line: 64 * MiB,
   /** Lines being recorded at the same time may have this much text together; one alone may have more. */
   bytes_at_once: 128 * MiB,
-  contexts_at_once: 8,
+  /** A store is written for many contexts at the price of one, so the more are under way the faster it goes, up to about here. */
+  contexts_at_once: 32,
   contexts_at_once_max: 256,
 
   // One call.

@@ -91,18 +91,13 @@ class InMemory implements Installation {
     drop: async (key: string) => void this.world.store.rows.delete(key),
   };
 
-  async kill(): Promise<void> {
-    this.#life?.end.abort();
-    await this.#life?.host.close(1);
-    await this.start();
-  }
-
   async killUnpublished(work: () => Promise<void>): Promise<void> {
     this.world.bus.open = false;
     await work();
     this.#life?.end.abort();
     this.world.bus.open = true;
-    await this.kill();
+    await this.#life?.host.close(1);
+    await this.start();
   }
 
   async events() {

@@ -144,7 +144,7 @@ test("the grant comes from the flag, else from the environment, and must come fr
     grant: "flag",
     url: "http://127.0.0.1:3500",
     tenant: "main",
-    concurrency: 8,
+    concurrency: 32,
   });
   expect(readConfig(["a"], { STRATA_GRANT: "env" })).toMatchObject({ grant: "env" });
   expect(() => readConfig(["a"], {})).toThrow(/no grant; give --grant TOKEN or set STRATA_GRANT/);

@@ -5,7 +5,7 @@ import type { z } from "zod";
 import { Refused, replies } from "../../protocol/contract.ts";
 import type { Claims } from "../../protocol/grant.ts";
 import type { TenantId } from "../../protocol/ids.ts";
-import { readJson, writeJson } from "../../protocol/json.ts";
+import { type RawAt, readJson, writeJson } from "../../protocol/json.ts";
 import type { Keyring } from "../../stores/keyring.ts";
 import type { Door, Installation } from "./installation.ts";
 
@@ -17,7 +17,8 @@ type Args = Readonly<Record<string, unknown>>;
 
 const agent = new Agent({ keepAlive: true, maxSockets: 128 });
 /** Callers' values inside an answer, whose source text is kept. */
-const rawAt = { keys: new Set(["value", "arguments", "meta"]), under: new Set(["slots", "before", "after"]) };
+const rawInReply: RawAt = { keys: new Set(["value", "arguments", "meta"]), under: new Set(["slots"]) };
+const rawInDiff: RawAt = { keys: new Set(["value", "arguments", "meta", "before", "after"]), under: new Set() };
 const NEVER = 4_000_000_000_000;
 
 /** One request; its path is sent as it stands. Rejects where no answer came. */
@@ -60,7 +61,7 @@ export const grantFor = (keyring: Keyring, tenant: string, claims: Partial<Omit<
 /** Throws where the answer is neither the reply that the contract names nor a refusal. */
 export function readReply(method: Method, { status, text }: Answer): unknown {
   if (status !== 200) throw new Error(`${method}: the runtime answered ${status}: ${text.slice(0, 500)}`);
-  const json = readJson(text, rawAt);
+  const json = readJson(text, method === "diff" ? rawInDiff : rawInReply);
   const refused = Refused.safeParse(json);
   if (refused.success) return refused.data;
   if (!(method in replies)) throw new Error(`${method}: no such reply is known, and it was not refused: ${text.slice(0, 500)}`);
@@ -136,3 +137,10 @@ export async function settle(installation: Installation): Promise<Setting> {
 export const text = (content: string) => ({ role: "user", content });
 /** `count` items that say which they are. */
 export const texts = (count: number, from = 0) => Array.from({ length: count }, (_, i) => text(`item ${from + i}`));
+export const writeItems = (items: readonly unknown[]): string => writeJson(items);
+
+/** Takes a context away from its host, as the runtime does with an idle one: what it knew it has to read again. */
+export async function forget({ installation }: Setting, id: string): Promise<void> {
+  const { status, text: body } = await send(installation.host, `/Context/${id}`, "", { verb: "DELETE" });
+  if (status !== 200) throw new Error(`the host did not let ${id} go: ${status} ${body}`);
+}

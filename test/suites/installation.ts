@@ -1,18 +1,21 @@
 // Strata as a whole, as its callers and its operator meet it: in memory, on the embedded sidecar, or on a real daprd.
 
+import { z } from "zod";
 import type { Keyring } from "../../stores/keyring.ts";
 
 /** Where a kind of caller knocks: `<url>/Context/<id>/method/<method>`. */
 export type Door = { readonly url: string; readonly headers: Readonly<Record<string, string>> };
 
-export type PublishedEvent = {
-  readonly id: string;
-  readonly type: string;
-  readonly source: string;
-  readonly subject: string;
-  readonly time: string;
-  readonly data: unknown;
-};
+/** A CloudEvent on topic `events`. */
+export const PublishedEvent = z.object({
+  id: z.string(),
+  type: z.string(),
+  source: z.string(),
+  subject: z.string(),
+  time: z.string(),
+  data: z.unknown(),
+});
+export type PublishedEvent = z.infer<typeof PublishedEvent>;
 
 export interface Installation extends AsyncDisposable {
   /** The callers' sidecar; in memory, where there is none, the host itself. */
@@ -37,9 +40,7 @@ export interface Installation extends AsyncDisposable {
     write(key: string, base64: string): Promise<void>;
     drop(key: string): Promise<void>;
   };
-  /** kill -9 of the host, which then comes back; resolves when it serves. */
-  kill(): Promise<void>;
-  /** Runs `work` while nothing can be published, and kills the host before anything can. */
+  /** Runs `work` while nothing can be published, then kill -9 of the host before anything can; resolves when the host is back. */
   killUnpublished(work: () => Promise<void>): Promise<void>;
   /** What was published on topic `events`, oldest first. */
   events(): Promise<readonly PublishedEvent[]>;

@@ -126,8 +126,9 @@ export class SidecarApp {
       this.#changed();
     });
     this.heard.push(heard);
+    const replying = this.#handlers.get(path)?.(heard);
     this.#changed();
-    const reply: Reply = (await this.#handlers.get(path)?.(heard)) ?? {};
+    const reply: Reply = (await replying) ?? {};
     if (response.destroyed) return;
     response.writeHead(reply.status ?? 200, { "content-type": "application/json", ...reply.headers }).end(reply.body ?? "");
   }

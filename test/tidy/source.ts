@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
-import ts from "typescript";
+import ts from "typescript-api";
 
 /** Folders that hold nothing written by hand, or nothing of this project. */
 const notOurs: ReadonlySet<string> = new Set([

@@ -62,7 +62,7 @@ test("a process is started once it answers, and what it says is in its log", asy
 });
 
 test("one that ends before it is ready is told at once, with its exit code and the end of its log", async () => {
-  const command = await commandOf(() => 'console.error("the port is taken"); process.exit(7)');
+  const command = await commandOf(() => 'console.error("the port is taken"); process.exitCode = 7');
   await expect(startProcess(command)).rejects.toThrow(/it ended before \(exit code 7\)(.|\n)*the port is taken/);
 });
 
@@ -92,6 +92,27 @@ test("stop asks, and kills what does not hear", async () => {
   const deaf = await started(await commandOf((port) => server(port, true), { stopMs: 200 }));
   await deaf.stop();
   expect(await deaf.exited).toMatchObject({ signal: "SIGKILL", unexpected: false });
+});
+
+test("stopped while it is starting, it does not come up afterwards", async () => {
+  for (const how of ["stop", "kill"] as const) {
+    const asked = Promise.withResolvers<void>();
+    const command = await commandOf(server);
+    const slow = new Process({
+      ...command,
+      ready: async (signal) => {
+        asked.resolve();
+        return healthy(command.url, signal);
+      },
+    });
+    const starting = slow.start();
+    await asked.promise;
+    // It was only looked whether its place is free.
+    expect(slow.pid).toBe(0);
+    await slow[how]();
+    await expect(starting).rejects.toThrow(/server was stopped while it was starting/);
+    expect(slow.pid).toBe(0);
+  }
 });
 
 test("an end that nobody asked for is unexpected", async () => {
@@ -126,13 +147,15 @@ test("a frozen process answers nothing until it is thawed, and is stopped all th
 
 test("what a process started itself goes with it", async () => {
   const script = (port: number): string => `
-    const child = require("node:child_process").spawn(process.execPath, ["--eval", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
-    require("node:http").createServer((_, response) => response.end(String(child.pid))).listen(${port}, "127.0.0.1");`;
+    const deaf = 'process.on("SIGTERM", () => {}); process.send("deaf"); setInterval(() => {}, 1000)';
+    const child = require("node:child_process").spawn(process.execPath, ["--eval", deaf], { stdio: ["ignore", "ignore", "ignore", "ipc"] });
+    const server = require("node:http").createServer((_, response) => response.end(String(child.pid)));
+    child.once("message", () => server.listen(${port}, "127.0.0.1"));`;
   const command = await commandOf(script);
   const process = await started(command);
   const grandchild = Number(await answer(command.url));
   expect(isThere(grandchild)).toBe(true);
-  await process.kill();
+  await process.stop();
   await gone(grandchild);
 });
 
@@ -142,23 +165,23 @@ test("a start that fails for what its last life left behind is tried again", asy
   const script = (port: number): string => `
     const { appendFileSync, readFileSync } = require("node:fs");
     appendFileSync(${JSON.stringify(marker)}, "x");
-    if (readFileSync(${JSON.stringify(marker)}).length < 3) { console.log("still in use"); process.exit(1); }
-    ${server(port)}`;
+    if (readFileSync(${JSON.stringify(marker)}).length < 3) { console.log("still in use"); process.exitCode = 1; }
+    else { ${server(port)} }`;
   await started(await commandOf(script, { again: /still in use/ }));
   expect(readFileSync(marker, "utf8")).toBe("xxx");
 });
 
-test("when the runner is killed with -9, everything that it started ends, even what was frozen", async () => {
-  const commands = [await commandOf(server), await commandOf(server)];
+test("when the runner is killed with -9, everything that it started ends, even what is frozen or deaf", async () => {
+  const commands = [await commandOf((port) => server(port, true)), await commandOf(server)];
   const from = (file: string): string => JSON.stringify(fileURLToPath(new URL(`../../tools/run/${file}`, import.meta.url)));
   const script = `
     import { Process } from ${from("processes.ts")};
     import { healthy } from ${from("polling.ts")};
-    const [running, frozen] = ${JSON.stringify(commands)}.map((one) => new Process({ ...one, ready: (signal) => healthy(one.url, signal) }));
-    await running.start();
+    const [deaf, frozen] = ${JSON.stringify(commands)}.map((one) => new Process({ ...one, ready: (signal) => healthy(one.url, signal) }));
+    await deaf.start();
     await frozen.start();
     frozen.freeze();
-    console.log(running.pid, frozen.pid);
+    console.log(deaf.pid, frozen.pid);
     setInterval(() => {}, 1000);`;
   const runner = spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: ["ignore", "pipe", "inherit"] });
   onTestFinished(() => void runner.kill("SIGKILL"));

@@ -1,4 +1,4 @@
-import { existsSync, globSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -83,7 +83,7 @@ test.each([
   expect(() => readResource(written(text))).toThrow(place);
 });
 
-describe("what the shipped files promise", () => {
+describe("what the components promise", () => {
   test("only the host loads a store and the secrets", () => {
     for (const path of ["sqlite/store.yaml", "redis/store.yaml", "postgres/store.yaml", "shared/secrets.yaml"])
       expect(component(path).scopes, path).toEqual(["strata-host"]);
@@ -140,7 +140,9 @@ describe("what the shipped files promise", () => {
     expect(seconds(processingTimeout)).toBeGreaterThanOrEqual(2 * longest);
     expect(queueDepth).toBe(concurrency);
   });
+});
 
+describe("what the configurations promise", () => {
   test.each(["host", "callers"])(
     "the %s' configuration is closed to invocation from both sides, on both protocols, and cannot change while it runs",
     (name) => {
@@ -178,6 +180,13 @@ describe("copies", () => {
     const to = temporaryFolder();
     copyResources(at("redis"), to, { metadata: { store: { redisPassword: "p" } } });
     expect(statSync(join(to, "store.yaml")).mode & 0o077).toBe(0);
+  });
+
+  test("what an earlier run left in the folder is gone", () => {
+    const to = join(temporaryFolder(), "shared");
+    copyResources(at("redis"), to, { metadata: {} });
+    copyResources(at("shared"), to, { metadata: {} });
+    expect(readdirSync(to).sort()).toEqual(["bus.yaml", "resiliency.yaml", "secrets.yaml"]);
   });
 
   test("a change to something that the component does not know is refused", () => {

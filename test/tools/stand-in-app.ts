@@ -24,4 +24,4 @@ const server = createServer(async (request, response) => {
 });
 server.keepAliveTimeout = 95_000;
 server.listen(Number(STRATA_PORT), STRATA_HOST);
-process.on("SIGTERM", () => server.close(() => process.exit(0)) && server.closeAllConnections());
+process.on("SIGTERM", () => server.close().closeAllConnections());

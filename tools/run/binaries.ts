@@ -1,11 +1,11 @@
 import { execFile, spawn } from "node:child_process";
 import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { textOf } from "./errors.ts";
-import { isProgram } from "./programs.ts";
+import { isProgram, pathFolders } from "./programs.ts";
 
 /** What Strata is run against, and what it should get on with. */
 export const daprVersions = { supported: "1.18.x", tested: "1.18.2" } as const;
@@ -45,8 +45,7 @@ const everything: readonly Program[] = ["daprd", "placement", "scheduler"];
 export async function findBinaries({ env, needs = everything, build = false, report = () => {} }: Finding): Promise<Found> {
   const chosen = env.DAPR_BIN;
   if (chosen !== undefined) return inFolders([chosen], needs, `DAPR_BIN (${chosen})`);
-  const path = (env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
-  const folders = [...path, join(env.HOME ?? homedir(), ".dapr", "bin"), join(ours, "bin")];
+  const folders = [...pathFolders(env), join(env.HOME ?? homedir(), ".dapr", "bin"), join(ours, "bin")];
   const found = await inFolders(folders, needs, "PATH, ~/.dapr/bin or tools/dapr/bin");
   if (found.ok) return found;
   const remedy = `build them with tools/dapr/build.sh, or install Dapr ${daprVersions.supported} and set DAPR_BIN to its folder`;

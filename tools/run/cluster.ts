@@ -125,12 +125,13 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   }
 }
 
-class Starting {
+class Starting implements AsyncDisposable {
   readonly #options: ClusterOptions;
   readonly #site: Site;
   readonly #stack = new AsyncDisposableStack();
   readonly #processes: Process[] = [];
   readonly #hosts: Host[] = [];
+  #callers: Process | undefined;
   #named = 0;
 
   constructor(options: ClusterOptions) {
@@ -153,8 +154,14 @@ class Starting {
     this.#site = { binaries, dataDir, secrets, env: baseEnvironment(given), share, given, report, own };
   }
 
-  stop(): Promise<void> {
-    return this.#stack.disposeAsync();
+  async stop(): Promise<void> {
+    // No new calls while the hosts drain; then everything in the opposite order of its start.
+    await this.#callers?.stop();
+    await this.#stack.disposeAsync();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
   }
 
   async run(): Promise<Cluster> {
@@ -169,6 +176,7 @@ class Starting {
     const { host, callers } = this.#settled(apps, bus, { placementHostAddress: placed.address, schedulerHostAddress: scheduled.address });
 
     const callersSidecar = this.#sidecar(callers, callersSidecarEnvironment(this.#site.env, stores), callers.appID);
+    this.#callers = callersSidecar.process;
     const hosts = Array.from({ length: count }, async (_, i) =>
       this.#host(i === 0 ? host : await withFreePorts(host), stores, this.#options.app),
     );
@@ -260,7 +268,7 @@ class Starting {
   }
 
   /** All of them. At the first failure the others, which may be waiting for the one that failed, are stopped at once. */
-  async #together<const P extends readonly unknown[]>(starts: P, whole: AsyncDisposable = this.#stack) {
+  async #together<const P extends readonly unknown[]>(starts: P, whole: AsyncDisposable = this) {
     try {
       return await Promise.all(starts);
     } catch (reason) {

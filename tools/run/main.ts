@@ -136,10 +136,9 @@ async function main(): Promise<number> {
     return 0;
   }
   const stop = new AbortController();
+  // Once each: the same signal a second time ends this process at once, and what it started is ended by its reaper.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-    process.on(signal, () => {
-      // Asked a second time, it goes at once; what it started is ended by its reaper.
-      if (stop.signal.aborted) process.exit(1);
+    process.once(signal, () => {
       say(`${signal}: stopping`);
       stop.abort();
     });

@@ -16,10 +16,11 @@ export async function until<T>(
 ): Promise<T> {
   const deadline = AbortSignal.timeout(ms);
   const over = cancelled === undefined ? deadline : AbortSignal.any([deadline, cancelled]);
+  const end = aborted(over);
   let last = "no answer yet";
   while (!over.aborted) {
     try {
-      const answer = await Promise.race([ask(over), aborted(over)]);
+      const answer = await Promise.race([ask(over), end]);
       if (answer !== undefined) return answer;
     } catch (reason) {
       // Not ready is the usual reason for a throw here; it is told if nothing better ever comes.

@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { RunError, textOf } from "./errors.ts";
 import { type Process, startProcess } from "./processes.ts";
-import { isProgram } from "./programs.ts";
+import { isProgram, pathFolders } from "./programs.ts";
 
 const ANSWER_MS = 1_000;
 const INIT_MS = 60_000;
@@ -81,7 +81,7 @@ function findPostgres(env: Readonly<Record<string, string>>): string {
       .sort((a, b) => numberIn(b) - numberIn(a))
       .map((name) => join(parent, name, "bin")),
   );
-  const folders = [...(env.PATH ?? "").split(delimiter).filter((folder) => folder !== ""), ...packaged];
+  const folders = [...pathFolders(env), ...packaged];
   const found = folders.find((folder) => isProgram(join(folder, "initdb")) && isProgram(join(folder, "postgres")));
   if (found === undefined)
     throw new RunError(

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
+import { closeSync, fstatSync, mkdirSync, openSync, readSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { RunError, textOf } from "./errors.ts";
@@ -53,7 +53,10 @@ const STOP_MS = 10_000;
 const KILL_MS = 5_000;
 const AGAIN_MS = 100;
 const ANSWER_MS = 1_000;
+// What of a log stands in a message.
+const TAIL_BYTES = 16_384;
 const LOG_LINES = 12;
+const LINE_CHARS = 500;
 
 /** Starts it and waits until it is ready. Throws RunError with the end of its log when it ends before, or is not ready in time. */
 export async function startProcess(command: Command): Promise<Process> {
@@ -68,6 +71,8 @@ export class Process implements AsyncDisposable {
   readonly logFile: string;
   readonly #command: Command;
   #run: Run | undefined;
+  /** False once it was asked to stop: a start that is under way must not bring it up after that. */
+  #wanted = false;
 
   constructor(command: Command) {
     this.#command = command;
@@ -92,11 +97,13 @@ export class Process implements AsyncDisposable {
 
   /** Starts it, or starts it again, with the same command, environment and folder. Does nothing while it runs. */
   async start(): Promise<void> {
-    const { readyMs = READY_MS, again } = this.#command;
+    const { readyMs = READY_MS, again, name } = this.#command;
     const deadline = AbortSignal.timeout(readyMs);
+    this.#wanted = true;
     while (!this.running) {
       const failure = await this.#attempt(readyMs);
       if (failure === undefined) return;
+      if (!this.#wanted) throw new RunError(`${name} was stopped while it was starting`);
       if (deadline.aborted || again?.test(failure) !== true) throw new RunError(failure);
       await pause(AGAIN_MS);
     }
@@ -105,15 +112,16 @@ export class Process implements AsyncDisposable {
   /** Asks it to stop, and kills it after the command's bound. A frozen one is thawed, so that it hears. */
   async stop(): Promise<void> {
     const { stopSignal = "SIGTERM", stopMs = STOP_MS } = this.#command;
+    this.#wanted = false;
     if (!this.#end(stopSignal)) return;
     this.thaw();
-    if (!(await this.#goneWithin(stopMs))) await this.kill();
+    if (!(await this.#goneWithin(stopMs))) await this.#destroy();
   }
 
   /** kill -9, to its whole process group. */
   async kill(): Promise<void> {
-    if (!this.#end("SIGKILL")) return;
-    if (!(await this.#goneWithin(KILL_MS))) throw new RunError(`${this.name} (pid ${this.pid}) outlived SIGKILL by ${KILL_MS} ms`);
+    this.#wanted = false;
+    await this.#destroy();
   }
 
   /** SIGSTOP: it keeps its connections and its memory and does nothing. */
@@ -135,17 +143,19 @@ export class Process implements AsyncDisposable {
     await this.stop();
   }
 
+  /** Why it did not come up, or undefined. */
   async #attempt(readyMs: number): Promise<string | undefined> {
     const { name, ready, logFile } = this.#command;
     // Else its answer would be taken for that of the process that is about to find its port taken.
     if (await ready(AbortSignal.timeout(ANSWER_MS)).catch(() => undefined)) return `${name}: something else answers in its place already`;
+    if (!this.#wanted) return "it is not wanted any more";
     const run = launch(this.#command);
     this.#run = run;
     try {
       await this.whileRunning(`${name} is ready`, readyMs, ready);
       return undefined;
     } catch (reason) {
-      if (run === this.#run) await this.kill();
+      await this.#destroy();
       return `${textOf(reason)}\n${lastLines(logFile, run.logged)}`.trimEnd();
     }
   }
@@ -162,6 +172,11 @@ export class Process implements AsyncDisposable {
       over.abort();
       ended.catch(() => {});
     }
+  }
+
+  async #destroy(): Promise<void> {
+    if (!this.#end("SIGKILL")) return;
+    if (!(await this.#goneWithin(KILL_MS))) throw new RunError(`${this.name} (pid ${this.pid}) outlived SIGKILL by ${KILL_MS} ms`);
   }
 
   #end(signal: NodeJS.Signals): boolean {
@@ -186,7 +201,7 @@ export class Process implements AsyncDisposable {
 function launch({ command, env, cwd, logFile, user, stopSignal = "SIGTERM" }: Command): Run {
   mkdirSync(dirname(logFile), { recursive: true });
   const log = openSync(logFile, "a", 0o600);
-  const logged = statSync(logFile).size;
+  const logged = fstatSync(log).size;
   const [program, ...args] = command;
   // A group of its own: a Ctrl-C in the terminal reaches the runner alone, which then stops everything in order.
   const child = spawn(program, args, { cwd, env, stdio: ["ignore", log, log], detached: true, ...user });
@@ -224,8 +239,16 @@ function describe(exit: Exit): string {
 
 /** The end of what was logged since that place: what an operator looks for first. */
 export function lastLines(logFile: string, since = 0): string {
-  const text = readFileSync(logFile).subarray(since).toString("utf8").trimEnd();
-  if (text === "") return `(${logFile} says nothing)`;
-  const lines = text.split("\n").slice(-LOG_LINES);
-  return [`the end of ${logFile}:`, ...lines.map((line) => `  ${line.slice(0, 500)}`)].join("\n");
+  const log = openSync(logFile, "r");
+  try {
+    const { size } = fstatSync(log);
+    const tail = Buffer.alloc(Math.min(size - since, TAIL_BYTES));
+    readSync(log, tail, 0, tail.length, size - tail.length);
+    const text = tail.toString("utf8").trimEnd();
+    if (text === "") return `(${logFile} says nothing)`;
+    const lines = text.split("\n").slice(-LOG_LINES);
+    return [`the end of ${logFile}:`, ...lines.map((line) => `  ${line.slice(0, LINE_CHARS)}`)].join("\n");
+  } finally {
+    closeSync(log);
+  }
 }

@@ -1,4 +1,5 @@
 import { accessSync, constants, statSync } from "node:fs";
+import { delimiter, join } from "node:path";
 
 /** True when there is a file that this process may execute. */
 export function isProgram(path: string): boolean {
@@ -8,4 +9,16 @@ export function isProgram(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** The folders of PATH, in their order. */
+export function pathFolders(env: Readonly<Record<string, string | undefined>>): string[] {
+  return (env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
+}
+
+/** Where PATH has it. */
+export function findProgram(name: string, env: Readonly<Record<string, string | undefined>>): string | undefined {
+  return pathFolders(env)
+    .map((folder) => join(folder, name))
+    .find(isProgram);
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 import { RunError } from "./errors.ts";
 import { type Process, startProcess } from "./processes.ts";
+import { findProgram } from "./programs.ts";
 
 const ANSWER_MS = 1_000;
 
@@ -35,6 +36,9 @@ export async function startRedis({
   logFile,
   env,
 }: RedisOptions): Promise<RedisServer & { readonly process: Process }> {
+  const program = findProgram("redis-server", env);
+  if (program === undefined)
+    throw new RunError("there is no redis-server on PATH; install Redis, or name a running one in STRATA_REDIS_URL");
   mkdirSync(dir, { recursive: true });
   const file = join(dir, "redis.conf");
   const settings = [
@@ -56,7 +60,7 @@ export async function startRedis({
   const server = { url: redisUrl("127.0.0.1", port, password), host: "127.0.0.1", port, password };
   const process = await startProcess({
     name: `redis on ${port}`,
-    command: ["redis-server", file],
+    command: [program, file],
     env,
     cwd: dir,
     logFile,
@@ -72,9 +76,9 @@ export function redisUrl(host: string, port: number, password: string): string {
 /** The one that runs there. Throws RunError when the text is no such URL. */
 export function redisAt(url: string): RedisServer {
   if (!URL.canParse(url)) throw new RunError("STRATA_REDIS_URL is no URL; expected redis://[:password@]host[:port]");
-  const { protocol, hostname, port, password, pathname } = new URL(url);
-  if (protocol !== "redis:" || hostname === "" || pathname.length > 1)
-    throw new RunError("STRATA_REDIS_URL: expected redis://[:password@]host[:port], without TLS and without a database number");
+  const { protocol, hostname, port, username, password, pathname } = new URL(url);
+  if (protocol !== "redis:" || hostname === "" || pathname.length > 1 || !["", "default"].includes(username))
+    throw new RunError("STRATA_REDIS_URL: expected redis://[:password@]host[:port], without TLS, a user and a database number");
   const number = port === "" ? 6379 : Number(port);
   return { url, host: hostname, port: number, password: decodeURIComponent(password) };
 }

@@ -1,7 +1,7 @@
 // The YAML that Dapr loads: strict schemas of it, and the copies of it that a run is started from.
 //
 // daprd ignores what it does not know, so a misspelt `scopes` would open the store to everyone. Hence the schemas: every key is known or refused.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type Document, isMap, isSeq, parseDocument } from "yaml";
 import { z } from "zod";
@@ -193,16 +193,16 @@ export interface Changes {
   readonly samplingRate?: "0" | "1";
 }
 
-/** Copies a folder's YAML files, or one file, with the changes made and checked once more. Only the owner can read them. Returns where it lies now. */
+/**
+ * Copies a folder's YAML files, or one file, with the changes made and checked once more. A folder has nothing else afterwards: daprd would load
+ * what an earlier run left there. Only the owner can read the copies. Returns where they lie.
+ */
 export function copyResources(from: string, to: string, changes: Changes): string {
-  mkdirSync(to, { recursive: true, mode: 0o700 });
   const single = from.endsWith(".yaml");
-  const files = single
-    ? [from]
-    : readdirSync(from)
-        .filter((name) => name.endsWith(".yaml"))
-        .map((name) => join(from, name));
-  for (const file of files) {
+  if (!single) rmSync(to, { recursive: true, force: true });
+  mkdirSync(to, { recursive: true, mode: 0o700 });
+  const inFolder = (): string[] => readdirSync(from).flatMap((name) => (name.endsWith(".yaml") ? [join(from, name)] : []));
+  for (const file of single ? [from] : inFolder()) {
     const document = readDocument(file);
     change(document, check(file, document), changes);
     check(file, document);

@@ -67,10 +67,9 @@ export async function redis(site: Site, address: string, isStore: boolean): Prom
   if (answer === "closed" && given === undefined && isLoopback(server.host)) return startOwnRedis(site, server.port);
   if (answer === "locked")
     throw new RunError(`the Redis at ${where} asks for another password; give it in STRATA_REDIS_URL (redis://:password@${where})`);
+  const source = given === undefined ? "components/shared/bus.yaml" : "STRATA_REDIS_URL";
   if (answer !== "ready")
-    throw new RunError(
-      `no Redis answers at ${where} (${answer}), where ${given === undefined ? "components/shared/bus.yaml" : "STRATA_REDIS_URL"} says it is; start it, or correct the address`,
-    );
+    throw new RunError(`no Redis answers at ${where} (${answer}), where ${source} says it is; start it, or correct the address`);
   site.report(`redis: the one that runs at ${where}`);
   for (const weakness of await weaknessesOf(server.url))
     site.report(`redis at ${where}${isStore ? ", which is the store" : ""}: ${weakness}`);
@@ -83,6 +82,7 @@ async function startOwnRedis(site: Site, port: number): Promise<RedisServer> {
 }
 
 const POSTGRES_PORT = 5432;
+const urlForm = "postgres://user:password@host:port/database";
 
 export async function postgres(site: Site): Promise<PostgresServer> {
   if (!site.share) return startOwnPostgres(site, (await freePorts(1))[0] ?? 0);
@@ -97,11 +97,11 @@ export async function postgres(site: Site): Promise<PostgresServer> {
   if (await isFree(POSTGRES_PORT)) return startOwnPostgres(site, POSTGRES_PORT);
   const url = `postgres://postgres@127.0.0.1:${POSTGRES_PORT}/postgres`;
   const answer = await askPostgres("127.0.0.1", POSTGRES_PORT, "postgres");
+  if (answer === "password")
+    throw new RunError(`the PostgreSQL on port ${POSTGRES_PORT} asks for a password; give it in STRATA_POSTGRES_URL (${urlForm})`);
   if (answer !== "trusted")
     throw new RunError(
-      answer === "password"
-        ? `the PostgreSQL on port ${POSTGRES_PORT} asks for a password; give it in STRATA_POSTGRES_URL (postgres://user:password@127.0.0.1:${POSTGRES_PORT}/database)`
-        : `port ${POSTGRES_PORT} is taken by something that is no PostgreSQL for us (${answer}); stop it, or name a PostgreSQL in STRATA_POSTGRES_URL`,
+      `what listens on port ${POSTGRES_PORT} is no PostgreSQL for us (${answer}); stop it, or set STRATA_POSTGRES_URL (${urlForm})`,
     );
   site.report(`postgres: the one that runs on ${POSTGRES_PORT}, which asks for no password`);
   return postgresAt(url);

@@ -1,0 +1,8 @@
+import { afterAll } from "vitest";
+import { contractSuite } from "../suites/contract.suite.ts";
+import { openEmbedded } from "./embedded-installation.ts";
+
+const opening = openEmbedded();
+afterAll(async () => (await opening)[Symbol.asyncDispose]());
+
+contractSuite("on the embedded sidecar", () => opening, { together: true });

@@ -1,0 +1,250 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { DatabaseSync } from "node:sqlite";
+import { fileURLToPath } from "node:url";
+import { afterEach, expect, test } from "vitest";
+import { type LocalSidecar, type LocalSidecarOptions, startLocalSidecar } from "../../dapr/local.ts";
+import { instant, millis } from "../../protocol/units.ts";
+import { SidecarApp, type Subscribed } from "../suites/sidecar-app.ts";
+import { send } from "../suites/sidecar-client.ts";
+
+const closing: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+async function folder(): Promise<string> {
+  const made = await mkdtemp(join(tmpdir(), "strata-limits-"));
+  closing.push(() => rm(made, { recursive: true, force: true }));
+  return made;
+}
+
+async function start(options: Partial<LocalSidecarOptions> = {}, subscriptions: readonly Subscribed[] = []) {
+  const app = new SidecarApp();
+  app.config = { entities: ["Actor"] };
+  app.subscriptions = subscriptions;
+  const appPort = await app.listen();
+  closing.push(() => app.close());
+  const problems: string[] = [];
+  const all: LocalSidecarOptions = {
+    appId: "host",
+    appPort,
+    port: 0,
+    dataFile: ":memory:",
+    hostToken: "host",
+    components: { stateStores: ["store"], pubsubs: [{ name: "bus" }] },
+    onProblem: (what) => problems.push(what),
+    ...options,
+  };
+  const sidecar = await startLocalSidecar(all);
+  closing.push(() => sidecar.close(0));
+  await sidecar.ready();
+  return { app, sidecar, options: all, problems };
+}
+
+const headers = { "dapr-api-token": "host" };
+const publish = (sidecar: LocalSidecar, topic: string, body: string) => send(sidecar.url, `/v1.0/publish/bus/${topic}`, { headers, body });
+const call = (sidecar: LocalSidecar, id: string) => send(sidecar.url, `/v1.0/actors/Actor/${id}/method/m`, { body: "" });
+
+test("start: a port that is taken is said, and nothing is left open", async () => {
+  const dataFile = join(await folder(), "sidecar.db");
+  const { sidecar, options } = await start();
+  await expect(startLocalSidecar({ ...options, dataFile, port: sidecar.port })).rejects.toMatchObject({ code: "EADDRINUSE" });
+  const other = await startLocalSidecar({ ...options, dataFile, port: 0 });
+  await other.close(0);
+});
+
+test("start: a file that another sidecar has open is refused", async () => {
+  const dataFile = join(await folder(), "sidecar.db");
+  const { options } = await start({ dataFile });
+  await expect(startLocalSidecar({ ...options, port: 0 })).rejects.toThrow("is another process using it?");
+});
+
+test("start: it listens on loopback, and keeps its file in WAL with every commit synced", async () => {
+  const dataFile = join(await folder(), "sidecar.db");
+  const { sidecar } = await start({ dataFile });
+  expect(new URL(sidecar.url).hostname).toBe("127.0.0.1");
+  await sidecar.close(0);
+  const file = new DatabaseSync(dataFile);
+  expect(file.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
+  file.close();
+});
+
+test("tokens: with a callers' token, who has neither is answered 401 before anything else, but for health", async () => {
+  const { sidecar, app } = await start({ apiToken: "callers" });
+  const ask = (path: string, token?: string) =>
+    send(sidecar.url, path, { body: "", headers: token === undefined ? {} : { "dapr-api-token": token } });
+  for (const token of [undefined, "", "other", "callersx"]) {
+    for (const path of ["/v1.0/actors/Actor/a/method/m", "/v1.0/state/store", "/nothing"]) {
+      const answer = await ask(path, token);
+      expect([answer.status, answer.body]).toEqual([401, "invalid api token\n"]);
+    }
+  }
+  expect(app.at("/actors/")).toEqual([]);
+  expect((await send(sidecar.url, "/v1.0/healthz")).status).toBe(204);
+  expect([(await ask("/v1.0/actors/Actor/a/method/m", "callers")).status, (await ask("/v1.0/state/store", "callers")).status]).toEqual([
+    200, 404,
+  ]);
+  expect((await ask("/v1.0/actors/Actor/a/method/m", "host")).status).toBe(200);
+});
+
+test("tokens: without a host's token nobody has the host's rights", async () => {
+  const app = new SidecarApp();
+  closing.push(() => app.close());
+  const sidecar = await startLocalSidecar({
+    appId: "host",
+    appPort: await app.listen(),
+    port: 0,
+    dataFile: ":memory:",
+    components: { stateStores: ["store"], pubsubs: [] },
+  });
+  closing.push(() => sidecar.close(0));
+  for (const given of [{}, { "dapr-api-token": "" }, { "dapr-api-token": "undefined" }])
+    expect((await send(sidecar.url, "/v1.0/state/store/k", { headers: given })).status).toBe(404);
+});
+
+test("health: it is not ready before the app was, and calls wait for the app", async () => {
+  const app = new SidecarApp();
+  app.config = { entities: ["Actor"] };
+  app.healthy = false;
+  closing.push(() => app.close());
+  const sidecar = await startLocalSidecar({
+    appId: "host",
+    appPort: await app.listen(),
+    port: 0,
+    dataFile: ":memory:",
+    components: { stateStores: [], pubsubs: [] },
+  });
+  closing.push(() => sidecar.close(0));
+  await expect(sidecar.ready(50)).rejects.toThrow("was not healthy within 50 ms");
+  const health = await send(sidecar.url, "/v1.0/healthz");
+  expect([health.status, health.code]).toEqual([500, "ERR_HEALTH_NOT_READY"]);
+  const waiting = call(sidecar, "early");
+  app.healthy = true;
+  expect((await waiting).status).toBe(200);
+  expect((await send(sidecar.url, "/v1.0/healthz")).status).toBe(204);
+});
+
+test("health: an app that goes away gets its messages and reminders when it is back", async () => {
+  const { app, sidecar } = await start({ appHealthEveryMs: 20 }, [{ pubsubname: "bus", topic: "t", route: "/in" }]);
+  app.healthy = false;
+  await expect
+    .poll(async () => JSON.parse((await send(sidecar.url, "/v1.0/metadata", { headers })).body).actorRuntime.hostReady)
+    .toBe(false);
+  expect((await publish(sidecar, "t", "while away")).status).toBe(204);
+  app.healthy = true;
+  await app.until(() => app.at("/in").length === 1, "the message");
+  expect((await call(sidecar, "a")).status).toBe(200);
+});
+
+test("limits: a topic that is read refuses what it cannot hold, and loses nothing of what it took", async () => {
+  const { app, sidecar } = await start({ limits: { backlog: 20 } }, [{ pubsubname: "bus", topic: "t", route: "/in" }]);
+  const gate = app.hold("/in");
+  const answers: number[] = [];
+  for (let sent = 0; sent < 30; sent++) answers.push((await publish(sidecar, "t", `m${sent}`)).status);
+  expect(answers).toEqual([...Array(20).fill(204), ...Array(10).fill(500)]);
+  for (let served = 0; served < 20; served++) (await gate.next()).reply();
+  await app.until(() => app.at("/in").length === 20, "all that was taken");
+  await expect.poll(async () => (await publish(sidecar, "t", "again")).status).toBe(204);
+});
+
+test("limits: of a topic that nobody reads the newest messages are kept", async () => {
+  const dataFile = join(await folder(), "sidecar.db");
+  const { app, sidecar, options } = await start({ dataFile, limits: { unread: 8 } });
+  for (let sent = 0; sent < 30; sent++) await publish(sidecar, "later", `m${sent}`);
+  await sidecar.close(0);
+  app.subscriptions = [{ pubsubname: "bus", topic: "later", route: "/in" }];
+  const again = await startLocalSidecar(options);
+  closing.push(() => again.close(0));
+  await again.ready();
+  await app.until(() => app.at("/in").some(({ body }) => body.includes('"m29"')), "the newest");
+  const kept = app.at("/in").map(({ body }) => Number(String(JSON.parse(body).data).slice(1)));
+  expect(kept.length).toBeGreaterThanOrEqual(8);
+  expect(kept.length).toBeLessThanOrEqual(10);
+  expect(kept.toSorted((a, b) => a - b)).toEqual(Array.from({ length: kept.length }, (_, index) => 30 - kept.length + index));
+});
+
+test("limits: past the bound on active actors the longest unused is let go", async () => {
+  const { app, sidecar } = await start({ limits: { activations: 3 } });
+  for (const id of ["a", "b", "c", "a", "d"]) await call(sidecar, id);
+  await app.until(() => app.heard.some(({ verb }) => verb === "DELETE"), "one let go");
+  expect(app.heard.filter(({ verb }) => verb === "DELETE").map(({ path }) => path)).toEqual(["/actors/Actor/b"]);
+  expect((await call(sidecar, "b")).status).toBe(200);
+});
+
+test("limits: timers past the bound are refused, replacing one is not", async () => {
+  const { sidecar } = await start({ limits: { timers: 2 } });
+  const time = (name: string) => send(sidecar.url, `/v1.0/actors/Actor/a/timers/${name}`, { headers, body: '{"dueTime":"1h"}' });
+  expect([(await time("1")).status, (await time("2")).status, (await time("3")).status, (await time("2")).status]).toEqual([
+    204, 204, 500, 204,
+  ]);
+});
+
+test("limits: connections past the bound are not taken", async () => {
+  const { sidecar } = await start({ limits: { connections: 2 } });
+  const sockets = Array.from({ length: 4 }, () => connect(sidecar.port, "127.0.0.1"));
+  const ended = sockets.map((socket) =>
+    once(
+      socket.on("error", () => {}),
+      "close",
+    ).then(() => "cut"),
+  );
+  await expect(Promise.race([ended[2], ended[3]])).resolves.toBe("cut");
+  for (const socket of sockets) socket.destroy();
+});
+
+test("state: a value past its time to live is gone, may be created again, and is deleted from the file", async () => {
+  const dataFile = join(await folder(), "sidecar.db");
+  let now = Date.parse("2030-01-01T00:00:00Z");
+  const clock = { now: () => instant(now), elapsed: () => millis(performance.now()) };
+  const { sidecar } = await start({ dataFile, clock });
+  const save = (more: object) =>
+    send(sidecar.url, "/v1.0/state/store", { headers, body: JSON.stringify([{ key: "k", value: 1, ...more }]) });
+  const read = () => send(sidecar.url, "/v1.0/state/store/k", { headers });
+  await save({ metadata: { ttlInSeconds: "10" } });
+  now += 9_000;
+  expect((await read()).headers["metadata.ttlexpiretime"]).toBe("2030-01-01T00:00:10Z");
+  now += 1_000;
+  expect((await read()).status).toBe(204);
+  expect((await save({ options: { concurrency: "first-write" } })).status).toBe(204);
+  expect((await read()).headers["metadata.ttlexpiretime"]).toBeUndefined();
+});
+
+test("reminders: a wall clock that jumps forward makes them due", async () => {
+  let ahead = 0;
+  const clock = { now: () => instant(Date.now() + ahead), elapsed: () => millis(performance.now()) };
+  const { app, sidecar } = await start({ clock });
+  await send(sidecar.url, "/v1.0/actors/Actor/a/reminders/r", { headers, body: '{"dueTime":"24h"}' });
+  ahead = 25 * 60 * 60 * 1000;
+  await app.until(() => app.at("/actors/Actor/a/method/remind/r").length === 1, "the fire");
+});
+
+test("crash: what was acknowledged before a kill -9 is there, and nothing that was refused", async () => {
+  const dataFile = join(await folder(), "sidecar.db");
+  const acknowledged: string[] = [];
+  for (let life = 0; life < 3; life++) {
+    const child = spawn(process.execPath, [fileURLToPath(new URL("./crash.ts", import.meta.url)), dataFile, String(life)], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let seen = 0;
+    for await (const line of createInterface({ input: child.stdout })) {
+      acknowledged.push(line);
+      if (++seen === 200) child.kill("SIGKILL");
+    }
+    expect(seen).toBeGreaterThanOrEqual(200);
+  }
+  const file = new DatabaseSync(dataFile);
+  const held = new Set(
+    file
+      .prepare("SELECT key FROM state")
+      .all()
+      .map(({ key }) => String(key)),
+  );
+  file.close();
+  expect(acknowledged.filter((key) => !held.has(`store||host||${key}`))).toEqual([]);
+});

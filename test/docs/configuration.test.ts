@@ -1,0 +1,71 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { readConfig } from "../../services/host/config.ts";
+import { filesUnder } from "../tidy/source.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const read = (path: string): string => readFileSync(join(root, path), "utf8");
+const page = read("docs/configuration.md");
+
+/** What a name looks like that an operator can set. What Dapr sets for its own children, and its error codes, are not ours to explain. */
+const NAME = /\b(?:STRATA_[A-Z0-9_]+|OTEL_[A-Z0-9_]+|DAPR_HTTP_ENDPOINT|DAPR_HTTP_PORT|DAPR_API_TOKEN|APP_API_TOKEN|DAPR_BIN)\b/g;
+const namesIn = (text: string): Set<string> => new Set(text.match(NAME) ?? []);
+
+/** Name and default, of the host's table. */
+const hostSection = page.slice(page.indexOf("## The host"), page.indexOf("## `npm start`"));
+const rows = [...hostSection.matchAll(/^\| `([A-Z0-9_]+)` \| (none|`[^`]*`) \| .+ \|$/gm)].map(([, name = "", value = ""]) => ({
+  name,
+  value: value === "none" ? undefined : value.slice(1, -1),
+}));
+
+const hostNames = [...namesIn(read("services/host/config.ts"))];
+
+test("every variable that a service, a tool or a component reads is explained", () => {
+  const files = [
+    ...[".ts", ".yaml", ".yml"]
+      .flatMap((ending) => filesUnder(root, ending))
+      .filter((path) => /^(services|tools|components|docker-compose|dapr\.yaml)/.test(path)),
+    "test/run.ts",
+  ];
+  const explained = namesIn(page);
+  const missing = files.flatMap((path) =>
+    [...namesIn(read(path))].filter((name) => !explained.has(name)).map((name) => `${path}: ${name}`),
+  );
+  expect(missing).toEqual([]);
+});
+
+test("every variable of the host has a row with its default", () => {
+  expect(hostNames.length).toBeGreaterThan(15);
+  expect(hostNames.filter((name) => !rows.some((row) => row.name === name))).toEqual([]);
+});
+
+for (const { name, value } of rows) {
+  test(`${name}: its default is ${value ?? "none"}`, () => {
+    const unset = readConfig({});
+    if (value !== undefined) expect(readConfig({ [name]: value })).toEqual(unset);
+    // And it is read at all: something else makes a difference, or is refused.
+    expect(differs(name, unset)).toBe(true);
+  });
+}
+
+function differs(name: string, unset: unknown): boolean {
+  return ["7", "700001", "http://other:1", "off", "yes", "debug", "something"].some((other) => {
+    try {
+      return JSON.stringify(readConfig({ [name]: other })) !== JSON.stringify(unset);
+    } catch {
+      return false;
+    }
+  });
+}
+
+test("every variable that the page explains is one that something reads", () => {
+  const everything = [".ts", ".yaml", ".yml"]
+    .flatMap((ending) => filesUnder(root, ending))
+    .filter((path) => !path.startsWith("test/docs/"))
+    .map(read)
+    .join("\n");
+  const known = namesIn(everything);
+  expect([...namesIn(page)].filter((name) => !known.has(name))).toEqual([]);
+});

@@ -1,0 +1,166 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { JsonError, RawJson, readJson, writeJson } from "../../protocol/json.ts";
+import { limits } from "../../protocol/limits.ts";
+import { isPlain, jsonText } from "./values.ts";
+
+const rawAt = { keys: new Set(["value"]), under: new Set(["set"]) };
+const RUNS = { numRuns: 2_000 };
+
+test("what JSON.parse reads without loss is read the same; everything else is refused", () => {
+  fc.assert(
+    fc.property(jsonText, (text) => {
+      if (isPlain(text)) expect(readJson(text)).toEqual(JSON.parse(text));
+      else expect(() => readJson(text)).toThrow(JsonError);
+    }),
+    RUNS,
+  );
+});
+
+test("a text with one character more, less or other is read only if JSON.parse reads it", () => {
+  const character = fc.oneof(fc.constantFrom(...'{}[]",:\\0-+.eE \n\u0000\u2028\ufefftfn'), fc.string({ minLength: 1, maxLength: 1 }));
+  fc.assert(
+    fc.property(jsonText, fc.nat(), fc.nat({ max: 1 }), fc.option(character), (text, place, removed, inserted) => {
+      const at = place % (text.length + 1);
+      const changed = `${text.slice(0, at)}${inserted ?? ""}${text.slice(at + removed)}`;
+      const parses = isJson(changed);
+      expect(isRaw(changed)).toBe(parses);
+      if (!parses) expect(() => readJson(changed)).toThrow(JsonError);
+      else if (isPlain(changed)) expect(readJson(changed)).toEqual(JSON.parse(changed));
+    }),
+    RUNS,
+  );
+});
+
+test("a caller's own value keeps the text it came in, without the white space around it", () => {
+  fc.assert(
+    fc.property(jsonText, (text) => {
+      expect(RawJson.of(` \n${text}\t`).text).toBe(text);
+      expect(readJson(`{"value": ${text} }`, rawAt)).toEqual({ value: RawJson.trusted(text) });
+      expect(readJson(`{"set":{"a": ${text},"b":1}}`, rawAt)).toEqual({ set: { a: RawJson.trusted(text), b: RawJson.trusted("1") } });
+      expect(writeJson(readJson(`{"x":[{"value":${text}}]}`, rawAt))).toBe(`{"x":[{"value":${text}}]}`);
+    }),
+    RUNS,
+  );
+});
+
+test("what is written is read again", () => {
+  fc.assert(
+    fc.property(jsonText.filter(isPlain), (text) => {
+      expect(readJson(writeJson(readJson(text)))).toEqual(readJson(text));
+    }),
+    RUNS,
+  );
+});
+
+/** Each with a word of what is wrong with it. */
+const refused: readonly (readonly [text: string, why: string])[] = [
+  ['{"__proto__":1}', "__proto__"],
+  ['{"\\u005f_proto__":1}', "__proto__"],
+  ['{"a":1,"a":2}', "twice"],
+  ['{"a":1,"\\u0061":2}', "twice"],
+  ["-0", "-0"],
+  ["[-0.0e5]", "-0"],
+  ["1e999", "finite"],
+  ["-1e999", "finite"],
+  ['"\\ud800"', "surrogate"],
+  ['"\ud800"', "surrogate"],
+  ['{"\\udfff":1}', "surrogate"],
+  ['"a\\u0000b"', "NUL"],
+  ['"a\u0000b"', "control"],
+  ['"a\nb"', "control"],
+  ["\ufeff1", "no JSON value"],
+  ["1 2", "after the end"],
+  ["{} {}", "after the end"],
+  ["", "the end"],
+  [" ", "the end"],
+  ["[1,]", "no JSON value"],
+  ["[1", "comma"],
+  ['{"a":1,}', "quoted name"],
+  ["{a:1}", "quoted name"],
+  ['{"a" 1}', "colon"],
+  ['"abc', "without an end"],
+  ['"\\x"', "bad escape"],
+  ["'a'", "no JSON value"],
+  ["NaN", "no JSON value"],
+  ["Infinity", "no JSON value"],
+  ["01", "after the end"],
+  ["+1", "no JSON value"],
+  [".5", "no JSON value"],
+  ["1.", "after the end"],
+  ["0x10", "after the end"],
+  ["truely", "after the end"],
+  ["/* */ 1", "no JSON value"],
+  ["undefined", "no JSON value"],
+];
+
+for (const [text, why] of refused) {
+  test(`${JSON.stringify(text)} is refused: ${why}`, () => {
+    expect(() => readJson(text)).toThrow(JsonError);
+    expect(() => readJson(text)).toThrow(new RegExp(why));
+  });
+}
+
+const nested = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
+
+test("nesting is taken up to the limit, and refused beyond it by an answer, not by a full stack", () => {
+  expect(() => readJson(nested(limits.json_nesting))).not.toThrow();
+  for (const depth of [limits.json_nesting + 1, 10_000, 1_000_000]) {
+    expect(() => readJson(nested(depth))).toThrow(JsonError);
+    expect(() => RawJson.of(nested(depth))).toThrow(JsonError);
+    expect(() => readJson('{"a":'.repeat(depth))).toThrow(JsonError);
+    expect(() => readJson(`{"value":${nested(depth)}}`, rawAt)).toThrow(JsonError);
+  }
+});
+
+test("a value within a value counts from the outside", () => {
+  const inside = nested(limits.json_nesting - 1);
+  expect(() => readJson(`{"value":${inside}}`, rawAt)).not.toThrow();
+  expect(() => readJson(`{"value":[${inside}]}`, rawAt)).toThrow(JsonError);
+});
+
+test("an error names a place and quotes nothing of the text", () => {
+  fc.assert(
+    fc.property(jsonText, fc.nat(), (text, place) => {
+      const at = place % (text.length + 1);
+      const broken = `["SECRET-MARK", ${text.slice(0, at)}SECRET-MARK${text.slice(at)}`;
+      const message = messageOf(broken);
+      expect(message).toMatch(/^not JSON that can be taken: .+ at character \d+$/);
+      expect(message).not.toContain("SECRET");
+    }),
+    RUNS,
+  );
+});
+
+test("members that are undefined are left out, as JSON.stringify does", () => {
+  const value = { a: undefined, b: [1, "two", null], c: { d: undefined, e: true } };
+  expect(writeJson(value)).toBe(JSON.stringify(value));
+});
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isRaw(text: string): boolean {
+  try {
+    RawJson.of(text);
+    return true;
+  } catch (reason) {
+    expect(reason).toBeInstanceOf(JsonError);
+    return false;
+  }
+}
+
+function messageOf(text: string): string {
+  try {
+    readJson(text);
+  } catch (reason) {
+    if (reason instanceof JsonError) return reason.message;
+  }
+  throw new Error(`this was taken: ${text}`);
+}

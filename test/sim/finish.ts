@@ -1,0 +1,124 @@
+// How a history ends: nothing goes wrong any more, everything comes to rest, and then all of it must be as it should.
+
+import type { ContextId } from "../../protocol/ids.ts";
+import { type Chronicle, isOf } from "./chronicle.ts";
+import { Host } from "./host.ts";
+import { judgeList } from "./replies.ts";
+import { type Arguments, keyOf, type Request } from "./request.ts";
+import { rest } from "./schedule.ts";
+import { TENANT_NAME, type World } from "./world.ts";
+
+/** Enough for every reminder to find that there is nothing left to do. */
+const MOST_STEPS = 20_000;
+
+export async function finish(world: World): Promise<void> {
+  const { oracle, store } = world;
+  if (!(await comeToRest(world))) return;
+  if (!world.clients.quiet) return oracle.violate("stuck", "a caller waits for ever");
+  for (const truth of oracle.contexts.values()) checkPublished(world, truth);
+  // The heads are hints: whoever comes next may find them or not (V7).
+  if (world.random.chance(0.5))
+    for (const key of [...store.rows.keys()]) if (key.endsWith("/head")) store.apply({ do: "drop", key });
+  const stranger = new Host(world, "stranger", world.hosts.length);
+  for (const truth of [...oracle.contexts.values()]) await examine(world, stranger, truth);
+  if (!(await comeToRest(world))) return;
+  for (const truth of oracle.contexts.values()) checkRemains(world, truth);
+  await askList(world, stranger);
+}
+
+/** Lets everything happen that is still to happen; false where something was found wrong, or it does not end. */
+async function comeToRest({ oracle, schedule }: World): Promise<boolean> {
+  for (let i = 0; i < MOST_STEPS; i++) {
+    if (oracle.violations.length > 0) return false;
+    if (!(await schedule.step())) return true;
+  }
+  oracle.violate("C7", `it does not come to rest; next are ${schedule.upcoming(6).join("; ")}`);
+  return false;
+}
+
+/** A host that has seen nothing of it reads the whole context back, at every version, and can go on with it. */
+async function examine(world: World, host: Host, truth: Chronicle): Promise<void> {
+  const { length } = truth.log;
+  const ended = truth.endedAt !== undefined;
+  const alive = length > 0 && !ended;
+  await expectReply(world, host, truth.id, { method: "read" }, alive);
+  if (alive) {
+    for (let at = 1; at <= length; at++) await expectReply(world, host, truth.id, { method: "read", at }, true);
+    await expectReply(world, host, truth.id, { method: "history" }, true);
+    await expectReply(world, host, truth.id, { method: "diff", from: 0, to: length }, true);
+    await expectReply(world, host, truth.id, { method: "verify" }, true);
+    const [first] = truth.requests.filter((request) => request.acknowledged !== undefined);
+    if (first !== undefined) await expectReply(world, host, truth.id, first.asked, true, first);
+  }
+  const last: Arguments = { method: "append", key: "the last", items: [{ role: "note", content: "the end" }], expect: length };
+  await expectReply(world, host, truth.id, last, !ended);
+}
+
+async function expectReply(
+  world: World,
+  host: Host,
+  context: ContextId,
+  asked: Arguments,
+  ok: boolean,
+  request: Request = { context, asked, deliveries: [], acknowledged: undefined },
+): Promise<void> {
+  const { oracle, schedule, grant } = world;
+  if (oracle.violations.length > 0) return;
+  if (!oracle.of(context).requests.includes(request)) oracle.asked(request);
+  const { method, ...content } = asked;
+  const body = Buffer.from(JSON.stringify({ grant, ...content }));
+  const delivery = { host, began: schedule.now, outcome: undefined };
+  request.deliveries.push(delivery);
+  let text: string | undefined;
+  void host.contexts.invoke(context, method, body, {}).then((answer) => {
+    text = answer;
+  });
+  await rest();
+  for (let i = 0; i < MOST_STEPS && text === undefined && (await schedule.step()); i++);
+  if (text === undefined) return oracle.violate("stuck", `${method} ${context} is never answered`);
+  oracle.answered(request, text, delivery);
+  const said = JSON.parse(text) as { readonly ok: boolean };
+  if (said.ok !== ok) oracle.violate("liveness", `in a world at peace, ${method} ${context} ${JSON.stringify(asked)} was answered ${text}`);
+}
+
+/** Every event is out, though nobody has asked for anything since (C7). */
+function checkPublished({ oracle, faults }: World, { id, log, published }: Chronicle): void {
+  if (!faults.settings.events) return;
+  for (const { entry } of log)
+    if (!published.has(entry.version)) oracle.violate("C7", `the event of ${id}/${entry.version} was never published`);
+}
+
+/** What must be true when nothing is left to be done. */
+function checkRemains(world: World, truth: Chronicle): void {
+  const { oracle, store, runtime } = world;
+  const { id } = truth;
+  checkPublished(world, truth);
+  const reminders = runtime.reminders.names.filter((name) => name.includes(`/${id}/`));
+  if (reminders.length > 0) oracle.violate("C7", `reminders without work: ${reminders.join(", ")}`);
+  if (truth.endedAt !== undefined) {
+    if (truth.buriedAt === undefined) oracle.violate("C1", `${id} has ended, and there is no tombstone`);
+    // What landed when the contents were gone opens under no key.
+    const left = [...store.rows.keys()].filter(
+      (key) => key.startsWith(`${id}/`) && key !== `${id}/tombstone` && (store.written.get(key) ?? 0) < truth.clearedAt,
+    );
+    if (left.length > 0) oracle.violate("C1", `${id} has ended, and there are still ${left.join(", ")}`);
+  }
+  for (const request of truth.requests) {
+    const version = keyOf(request) === undefined ? undefined : truth.versionOf(request);
+    const entry = version === undefined ? undefined : truth.entry(version);
+    if (entry === undefined || !isOf(request, entry)) continue;
+    if (request.deliveries.every(({ outcome }) => outcome === "none"))
+      oracle.violate("V3", `${id}: every try of ${JSON.stringify(request.asked)} was refused, and it stands as version ${version}`);
+  }
+}
+
+async function askList(world: World, host: Host): Promise<void> {
+  const { oracle, schedule, grant } = world;
+  if (oracle.violations.length > 0) return;
+  const began = schedule.now;
+  void host.tenants.invoke(TENANT_NAME, "list", Buffer.from(JSON.stringify({ grant })), {}).then((text) => {
+    judgeList(text, began, oracle.contexts, true, oracle);
+  });
+  await rest();
+  await comeToRest(world);
+}

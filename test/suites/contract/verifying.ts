@@ -1,0 +1,121 @@
+import { expect, test } from "vitest";
+import { type Caller, forget, type Setting, texts } from "../caller.ts";
+
+const LENGTH = 6;
+
+/** A context of LENGTH versions; the digests. */
+async function chain({ caller }: Setting, id: string): Promise<string[]> {
+  const digests: string[] = [];
+  for (let n = 1; n <= LENGTH; n++)
+    digests.push((await caller.call(id, "append", { key: `k${n}`, items: texts(2, n), set: { n, big: "x".repeat(500) } })).digest);
+  return digests;
+}
+
+const record = (id: string, version: number): string => `${id}/rec/${version}`;
+
+/** What is done to a context's rows, and the first version that is broken then. */
+type Tampering = readonly [what: string, broken: number, act: (setting: Setting, id: string, other: string) => Promise<void>];
+
+const flipped = (base64: string, at: number): string => {
+  const bytes = Buffer.from(base64, "base64");
+  const place = at < 0 ? bytes.length + at : at;
+  bytes[place] = (bytes[place] ?? 0) ^ 1;
+  return bytes.toString("base64");
+};
+
+async function rowsOf({ installation }: Setting, keys: readonly string[]): Promise<string[]> {
+  return (await installation.state.read(keys)).map((row, i) => {
+    if (row === undefined) throw new Error(`there is no row ${keys[i]}`);
+    return row;
+  });
+}
+
+async function edit(setting: Setting, key: string, change: (row: string) => string): Promise<void> {
+  const [row = ""] = await rowsOf(setting, [key]);
+  await setting.installation.state.write(key, change(row));
+}
+
+async function swap(setting: Setting, one: string, two: string): Promise<void> {
+  const [first = "", second = ""] = await rowsOf(setting, [one, two]);
+  await setting.installation.state.write(one, second);
+  await setting.installation.state.write(two, first);
+}
+
+const tamperings: readonly Tampering[] = [
+  ["a bit of a skeleton is flipped", 3, (s, id) => edit(s, record(id, 3), (row) => flipped(row, 20))],
+  ["a bit of a content is flipped", 3, (s, id) => edit(s, record(id, 3), (row) => flipped(row, -3))],
+  ["its format is another", 2, (s, id) => edit(s, record(id, 2), (row) => flipped(row, 0))],
+  ["it is cut short", 4, (s, id) => edit(s, record(id, 4), (row) => Buffer.from(row, "base64").subarray(0, 60).toString("base64"))],
+  ["it is emptied", 5, (s, id) => edit(s, record(id, 5), () => "")],
+  ["the first is deleted", 1, (s, id) => s.installation.state.drop(record(id, 1))],
+  ["one in the middle is deleted", 3, (s, id) => s.installation.state.drop(record(id, 3))],
+  ["the last is deleted", LENGTH, (s, id) => s.installation.state.drop(record(id, LENGTH))],
+  ["two are exchanged", 2, (s, id) => swap(s, record(id, 2), record(id, 4))],
+  ["one stands twice", 5, async (s, id) => s.installation.state.write(record(id, 5), (await rowsOf(s, [record(id, 4)]))[0] ?? "")],
+  ["the key table is deleted", 1, (s, id) => s.installation.state.drop(`${id}/keys`)],
+  ["the key table is another's", 1, async (s, id, other) => s.installation.state.write(`${id}/keys`, (await rowsOf(s, [`${other}/keys`]))[0] ?? "")],
+  ["another context's stands in its place", 4, (s, id, other) => swap(s, record(id, 4), record(other, 4))],
+];
+
+export function verifying(the: () => Setting): void {
+  test("verify: a whole chain, and any part of it, answers the digest of its last record", async () => {
+    const { caller, name } = the();
+    const id = name("verify");
+    const digests = await chain(the(), id);
+    expect(await caller.call(id, "verify")).toEqual({ ok: true, version: LENGTH, digest: digests.at(-1) });
+    for (const [from, to] of [[1, 1], [1, 4], [3, 4], [4, 4], [LENGTH, LENGTH]] as const)
+      expect(await caller.call(id, "verify", { from, to })).toEqual({ ok: true, version: to, digest: digests[to - 1] });
+    expect(await caller.refused(id, "verify", { to: LENGTH + 1 })).toMatchObject({ code: "not_found", details: { head: LENGTH } });
+    expect(await caller.refused(id, "verify", { from: LENGTH + 2 })).toMatchObject({ code: "not_found", details: { head: LENGTH } });
+    expect(await caller.refused(id, "verify", { from: 4, to: 3 })).toMatchObject({ code: "invalid" });
+  });
+
+  test("A2: verify finds the first broken version of every tampered chain, at once and when the host has forgotten all it knew", async () => {
+    const setting = the();
+    const tampered = await Promise.all(
+      tamperings.map(async ([what, broken, act]) => {
+        const [id, other] = [setting.name("tampered"), setting.name("other")];
+        await Promise.all([chain(setting, id), chain(setting, other)]);
+        await headStands(setting, id);
+        await act(setting, id, other);
+        return { what, broken, id };
+      }),
+    );
+    const verifyAll = () => Promise.all(tampered.map(async ({ what, id }) => [what, await brokenAt(setting.caller, id)]));
+    const found = tampered.map(({ what, broken }) => [what, broken]);
+    expect(await verifyAll()).toEqual(found);
+    for (const { broken, id } of tampered)
+      if (broken > 1) expect(await setting.caller.call(id, "verify", { to: broken - 1 })).toMatchObject({ version: broken - 1 });
+    await Promise.all(tampered.map(({ id }) => forget(setting, id)));
+    expect(await verifyAll()).toEqual(found);
+    // A content that was altered is not handed out as if it were whole.
+    const altered = tampered[1]?.id ?? "";
+    expect(await setting.caller.refused(altered, "read", { at: 3 })).toMatchObject({ code: "internal" });
+  });
+
+  test("V7: without its head a context is what it was", async () => {
+    const { caller, name, installation } = the();
+    const id = name("headless");
+    await chain(the(), id);
+    const before = await caller.call(id, "read");
+    await headStands(the(), id);
+    await forget(the(), id);
+    await installation.state.drop(`${id}/head`);
+    expect(await caller.call(id, "read")).toEqual(before);
+    expect(await caller.call(id, "verify")).toMatchObject({ version: LENGTH, digest: before.digest });
+  });
+}
+
+/** Which version verify says is broken. */
+async function brokenAt(caller: Caller, id: string): Promise<unknown> {
+  const { code, details } = await caller.refused(id, "verify");
+  return code === "internal" ? details?.["broken"] : code;
+}
+
+/** Waits until the context's reminder has written a head. */
+async function headStands({ installation }: Setting, id: string): Promise<void> {
+  await installation.until(`${id} has a head`, async () => {
+    const [head] = await installation.state.read([`${id}/head`]);
+    return head;
+  });
+}
