@@ -7,7 +7,7 @@ import type { ContextId } from "../protocol/ids.ts";
 import { type Limits, limits } from "../protocol/limits.ts";
 import type { Policy } from "../protocol/policy.ts";
 import { type Instant, instant, type Millis } from "../protocol/units.ts";
-import type { Clock, ContextKeys, Sealed } from "./ports.ts";
+import type { Clock, ContextKeys, Ports, Sealed } from "./ports.ts";
 import { Queue } from "./queue.ts";
 
 /** When the tail was known to be where we think, on both clocks: the wall clock may jump, the other may stand still while a machine sleeps. */
@@ -15,6 +15,10 @@ export type Proof = { readonly wall: Instant; readonly mono: Millis };
 
 export const proofNow = (clock: Clock): Proof => ({ wall: clock.now(), mono: clock.elapsed() });
 export const ageOf = (proof: Proof, clock: Clock): number => Math.max(clock.now() - proof.wall, clock.elapsed() - proof.mono);
+
+/** Whether an answer that rests on `proof` may be given: it is so young that no dropped record is answered for (C5). */
+export const isYoung = (proof: Proof, { clock, settings }: Pick<Ports, "clock" | "settings">): boolean =>
+  ageOf(proof, clock) < settings.dropDelayMs / 2;
 
 export type Loaded = {
   readonly state: State;
@@ -30,6 +34,17 @@ export type Loaded = {
   readonly buried: boolean;
 };
 
+/** `tend`: publishes what is not out yet, tells the directory, writes the head. `expire`: ends the name when it is time, deletes its contents after a grace. */
+export type Duty = "tend" | "expire";
+
+/** What an activation knows of its context's reminders (C7). */
+export type Reminders = {
+  /** Those that it registered and counts on. */
+  readonly own: Map<Duty, { readonly name: string; readonly since: Proof }>;
+  /** When it first saw others fire. */
+  readonly others: Map<string, Millis>;
+};
+
 export class Activation {
   readonly id: ContextId;
   readonly queue: Queue = new Queue(limits);
@@ -43,8 +58,7 @@ export class Activation {
   head = 0;
   /** Version up to which the directory was told, by this activation. */
   reported = 0;
-  /** Whether the reminder that looks after unfinished work is known to be registered (C7). */
-  reminded = false;
+  readonly reminders: Reminders = { own: new Map(), others: new Map() };
   /** When this activation saw the tombstone: its contents go D later. */
   buriedAt: Millis | undefined = undefined;
   /** What the tenant decided for new contexts; asked once, before the first record. */

@@ -4,9 +4,8 @@ import type { Draft, Entry } from "../core/record.ts";
 import { apply } from "../core/state.ts";
 import { ContextError } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
-import { type Activation, type Hot, keyOf, type Loaded, proofNow } from "./activation.ts";
+import { type Activation, type Hot, isYoung, keyOf, type Loaded, proofNow } from "./activation.ts";
 import type { Group } from "./group.ts";
-import { isYoung } from "./load.ts";
 import type { Call, Ports } from "./ports.ts";
 
 export type Committing = { readonly ports: Ports; readonly group: Group; readonly hot: Hot };

@@ -12,8 +12,8 @@ import { Group } from "./group.ts";
 import { judgeContext } from "./judge.ts";
 import { Outbox } from "./outbox.ts";
 import type { Call, Ports } from "./ports.ts";
-import { CONTEXT, EXPIRE, TEND } from "./prepare.ts";
 import { ask } from "./reading.ts";
+import { CONTEXT, dutyOf } from "./reminding.ts";
 import { Reporter, reportOf } from "./reporter.ts";
 import { type Aftermath, tend, writeHead } from "./tending.ts";
 import { turn } from "./turn.ts";
@@ -63,8 +63,9 @@ export class ContextActor implements ActorType {
     const a = this.#activate(parsed.data);
     const deadline = this.#world.ports.clock.elapsed() + limits.turn_deadline_ms;
     await a.queue.run(async () => {
-      if (reminder === TEND) await tend(a, this.#world, this.#aftermath, call);
-      if (reminder === EXPIRE) await expire(a, this.#world, call, deadline);
+      const duty = dutyOf(reminder);
+      if (duty === "tend") await tend(a, reminder, this.#world, this.#aftermath, call);
+      if (duty === "expire") await expire(a, reminder, this.#world, call, deadline);
     }, call.signal);
   }
 

@@ -4,12 +4,11 @@
 import { endOf, isExpired } from "../core/context.ts";
 import { expiryOf } from "../core/state.ts";
 import { limits } from "../protocol/limits.ts";
-import { millis } from "../protocol/units.ts";
 import { type Activation, keyOf, type Loaded } from "./activation.ts";
 import { commit } from "./commit.ts";
-import { load } from "./load.ts";
-import type { Call } from "./ports.ts";
-import { CONTEXT, EXPIRE, scheduleExpiry } from "./prepare.ts";
+import { load, loadProven } from "./load.ts";
+import type { Call, Ports } from "./ports.ts";
+import { CONTEXT, letGo, register, registerExpiry, remind } from "./reminding.ts";
 import type { World } from "./world.ts";
 
 /** Ends the name of a context whose time has run out, as far as the deadline allows. */
@@ -19,10 +18,13 @@ export async function endName(a: Activation, world: World, call: Call, deadline:
     const loaded = await load(a, ports, world.hot, call);
     if (loaded.state.ended) return bury(a, loaded, world, call);
     if (!isExpired(loaded.state, ports.clock.now())) return;
+    await remind(a, ports); // Its event has to go out, and the directory to be told.
     const key = loaded.keys.pseudonym("key", "strata/expire");
     const draft = endOf(loaded.state, ports.clock.now(), key, a.published);
     const entry = await commit(a, loaded, draft, [], world, call, deadline);
-    if (entry !== undefined) world.committed(a, entry);
+    if (entry === undefined) continue;
+    world.committed(a, entry);
+    await remind(a, ports);
   }
 }
 
@@ -36,47 +38,51 @@ async function bury(a: Activation, loaded: Loaded, { ports }: World, call: Call)
   a.loaded = { ...loaded, buried: true };
   a.buriedAt ??= ports.clock.elapsed();
   ports.events.ended(a.id, loaded.state.version);
-  await ports.reminders.register(
-    CONTEXT,
-    a.id,
-    EXPIRE,
-    millis(ports.settings.dropDelayMs),
-    millis(Math.max(ports.settings.tendMs, ports.settings.dropDelayMs / 2)),
-  );
+  const { dropDelayMs, tendMs } = ports.settings;
+  await register(a, "expire", dropDelayMs, Math.max(tendMs, dropDelayMs / 2), ports);
 }
 
-/** What the `expire` reminder does: ends the name when it is time, deletes its contents when that is due, and is cancelled when all is done. */
-export async function expire(a: Activation, world: World, call: Call, deadline: number): Promise<void> {
+/** What an `expire` reminder does: ends the name when it is time, deletes its contents when that is due, and is cancelled when all is done. */
+export async function expire(a: Activation, reminder: string, world: World, call: Call, deadline: number): Promise<void> {
   const { ports } = world;
-  const loaded = await load(a, ports, world.hot, call);
-  if (!loaded.state.ended && !isExpired(loaded.state, ports.clock.now())) return waitAgain(a, loaded, world);
+  const loaded = await loadProven(a, ports, world.hot, call);
+  if (!loaded.state.ended && !isExpired(loaded.state, ports.clock.now())) return waitAgain(a, reminder, loaded, ports);
   await endName(a, world, call, deadline);
   if (a.loaded?.buried !== true || a.buriedAt === undefined) return;
   if (ports.clock.elapsed() - a.buriedAt < ports.settings.dropDelayMs) return;
-  if (await dropContents(a, world, call)) await ports.reminders.cancel(CONTEXT, a.id, EXPIRE);
+  if (await dropContents(a, world, call)) await letGo(a, reminder, ports, true);
 }
 
-/** It has moved, or gone: the reminder is set to when it is now. */
-async function waitAgain(a: Activation, loaded: Loaded, { ports }: World): Promise<void> {
+/** It has moved, or gone: a reminder is set to when it is now. */
+async function waitAgain(a: Activation, reminder: string, loaded: Loaded, ports: Ports): Promise<void> {
   const expiry = expiryOf(loaded.state);
-  if (expiry === undefined) await ports.reminders.cancel(CONTEXT, a.id, EXPIRE);
-  else await scheduleExpiry(a, expiry, ports);
+  const own = a.reminders.own.get("expire");
+  if (expiry !== undefined && (own === undefined || own.name === reminder)) {
+    await registerExpiry(a, expiry, ports);
+    if (own !== undefined) await ports.reminders.cancel(CONTEXT, a.id, reminder);
+  }
+  await letGo(a, reminder, ports, false);
 }
 
-/** Deletes records, pages, head and keys; true when nothing is left but the tombstone, which stays. The key table goes first: without it the rest is noise. */
+/** Deletes all but the tombstone, which stays; true when nothing else is left. The key table goes first: without it the rest is noise. */
 async function dropContents(a: Activation, { ports, hot }: World, call: Call): Promise<boolean> {
   const [tombstone] = await ports.store.read([keyOf.tombstone(a.id)], call);
   if (tombstone === undefined) return false;
   const { version } = ports.codec.decodeTombstone(tombstone.value);
   hot.forget(a.id);
-  const pages = a.loaded?.sealed.page ?? 0;
   const keys = [keyOf.table(a.id), keyOf.head(a.id)];
-  for (let page = 1; page <= pages + 1; page++) keys.push(keyOf.page(a.id, page));
   for (let v = 1; v <= version; v++) keys.push(keyOf.record(a.id, v));
-  let all = true;
   for (let i = 0; i < keys.length; i += limits.drops_at_once) {
     const dropped = await Promise.all(keys.slice(i, i + limits.drops_at_once).map((key) => ports.store.drop(key, call)));
-    all &&= dropped.every((outcome) => outcome === "dropped");
+    if (!dropped.every((outcome) => outcome === "dropped")) return false;
   }
-  return all;
+  return dropPages(a, ports, call);
+}
+
+/** The last page first: pages are found by counting up, so what is left must be the first ones. */
+async function dropPages(a: Activation, ports: Ports, call: Call): Promise<boolean> {
+  let last = 0;
+  while ((await ports.store.read([keyOf.page(a.id, last + 1)], call))[0] !== undefined) last++;
+  for (let page = last; page > 0; page--) if ((await ports.store.drop(keyOf.page(a.id, page), call)) === "unknown") return false;
+  return true;
 }

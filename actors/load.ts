@@ -5,7 +5,7 @@ import type { Entry } from "../core/record.ts";
 import { apply, breach, emptyState, type State } from "../core/state.ts";
 import { ContextError } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
-import { type Activation, ageOf, type Hot, keyOf, type Loaded, type Proof, proofNow } from "./activation.ts";
+import { type Activation, ageOf, type Hot, isYoung, keyOf, type Loaded, type Proof, proofNow } from "./activation.ts";
 import type { Call, Codec, ContextKeys, Ports, Sealed, Stored } from "./ports.ts";
 
 /** How many records the first read asks for where nothing tells how many there are. */
@@ -229,9 +229,6 @@ export function decodeHead(codec: Codec, a: Activation, keys: ContextKeys, bytes
 
 export const range = (from: number, to: number): number[] => Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i);
 
-/** Whether an answer that rests on `proof` may be given: it is so young that no dropped record is answered for (C5). */
-export const isYoung = (proof: Proof, ports: Ports): boolean => ageOf(proof, ports.clock) < ports.settings.dropDelayMs / 2;
-
 /**
  * `loaded` with a tail that is proven as of now or of less than `within` ms ago (C8). Undefined: it is not so any more, or the name has ended; the
  * state was dropped, load again. An old proof needs the tombstone and the next page as well, in that order: records behind a page may have been
@@ -251,4 +248,14 @@ export async function proveTail(a: Activation, loaded: Loaded, ports: Ports, cal
   }
   a.loaded = { ...loaded, proven, unsealed: young ? loaded.unsealed : proven };
   return a.loaded;
+}
+
+/** The context as it stands now, whatever was known of it. */
+export async function loadProven(a: Activation, ports: Ports, hot: Hot, call: Call): Promise<Loaded> {
+  for (let round = 0; round < limits.load_rounds; round++) {
+    const loaded = await load(a, ports, hot, call);
+    const proven = loaded.buried ? loaded : await proveTail(a, loaded, ports, call, 0);
+    if (proven !== undefined) return proven;
+  }
+  throw tooFast();
 }

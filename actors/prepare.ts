@@ -2,27 +2,20 @@
 
 import type { Draft } from "../core/record.ts";
 import { expiryOf, type State } from "../core/state.ts";
-import type { Refusal } from "../protocol/errors.ts";
+import { ContextError, type Refusal } from "../protocol/errors.ts";
 import { tenantOf } from "../protocol/ids.ts";
-import { limits } from "../protocol/limits.ts";
-import { millis } from "../protocol/units.ts";
 import { type Activation, keyOf, type Loaded } from "./activation.ts";
 import type { Call, Ports } from "./ports.ts";
+import { isReminded, registerExpiry, remind } from "./reminding.ts";
 import { reportOf } from "./reporter.ts";
 import type { World } from "./world.ts";
-
-export const CONTEXT = "Context";
-/** Publishes what is not out yet, tells the directory, writes the head; is cancelled when nothing is left to do. */
-export const TEND = "tend";
-/** Ends the name when its time has run out, and deletes its contents after a grace. */
-export const EXPIRE = "expire";
 
 /** "again": decide anew, since what the decision stood on has changed. */
 export async function prepare(a: Activation, loaded: Loaded, draft: Draft, world: World, call: Call): Promise<"ready" | "again" | Refusal> {
   const { ports } = world;
   const birth = draft.version === 1 && a.defaults === undefined;
   const subjects = [...new Set(draft.items.flatMap((item) => item.subjects))];
-  if (!birth && a.reminded && draft.policy === null && loaded.table !== undefined && loaded.keys.hasRoots(subjects)) return "ready";
+  if (!birth && isReminded(a, ports) && draft.policy === null && loaded.table !== undefined && loaded.keys.hasRoots(subjects)) return "ready";
 
   const [entered] = await Promise.all([birth ? ports.directory.enter(a.id) : undefined, remind(a, ports)]);
   if (entered?.ok === false) return entered;
@@ -32,13 +25,6 @@ export async function prepare(a: Activation, loaded: Loaded, draft: Draft, world
   // The tenant's policy belongs into the first record; keys that were written have an etag to be read: both mean another look.
   if (keys === "same" && !birth) return "ready";
   return "again";
-}
-
-/** Once per activation, and before its first commit (C7). */
-async function remind(a: Activation, ports: Ports): Promise<void> {
-  if (a.reminded) return;
-  await ports.reminders.register(CONTEXT, a.id, TEND, millis(ports.settings.tendMs), millis(ports.settings.tendMs));
-  a.reminded = true;
 }
 
 /** A new time to live: the reminder is set, and the directory told, before the record that brings it. Both may be early, neither may be late. */
@@ -51,16 +37,13 @@ async function announceExpiry(a: Activation, state: State, draft: Draft, ports: 
     appended: draft.kind === "append" ? draft.at : state.appended,
     policy: draft.policy ?? state.policy,
   };
-  await scheduleExpiry(a, expiryOf(after), ports);
-  if (!born) await ports.directory.report(tenantOf(a.id), { ...reportOf(a.id, after), version: state.version, at: state.at });
-}
-
-/** The reminder fires at the expiry, and if that has moved by then it is set anew. */
-export async function scheduleExpiry(a: Activation, expiry: number | undefined, ports: Ports): Promise<void> {
-  if (expiry === undefined) return;
-  const due = Math.max(1, Math.min(expiry - ports.clock.now(), limits.expire_due_max_ms));
-  const period = Math.max(ports.settings.tendMs, Math.min(due, limits.expire_period_max_ms));
-  await ports.reminders.register(CONTEXT, a.id, EXPIRE, millis(due), millis(period));
+  const expiry = expiryOf(after);
+  if (expiry !== undefined) await registerExpiry(a, expiry, ports);
+  // Before its first record a context is asked itself what state it is in.
+  if (born || (await ports.directory.report(tenantOf(a.id), { ...reportOf(a.id, after), version: state.version, at: state.at }))) return;
+  throw new ContextError("unavailable", "the tenant's directory could not be told of the time to live; try again", {
+    details: { outcome: "none" },
+  });
 }
 
 /** The key table stands, with a root for every subject. */

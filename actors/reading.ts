@@ -36,14 +36,20 @@ export async function ask(a: Activation, query: Query, world: World, call: Call)
   if (query.method === "verify") return verify(a, query, world, call);
   for (let round = 0; round < limits.decisions_per_turn && ports.clock.elapsed() < deadline; round++) {
     const loaded = await load(a, ports, world.hot, call, wanted(query));
-    if (loaded.state.ended ? !loaded.buried : isExpired(loaded.state, ports.clock.now())) await endName(a, world, call, deadline);
-    if (loaded.state.ended || isExpired(loaded.state, ports.clock.now())) return expired(loaded.state);
+    if (loaded.buried) return expired(loaded.state);
+    if (loaded.state.ended || isExpired(loaded.state, ports.clock.now())) {
+      // Another activation may have moved the time to live: expired is only what ends here and now.
+      await endName(a, world, call, deadline);
+      if (a.loaded?.state.ended) return expired(a.loaded.state);
+      continue;
+    }
     const fresh = query.method === "read" && query.fresh === true;
-    if (!(await proveTail(a, loaded, ports, call, fresh ? 0 : ports.settings.hotMs))) continue;
-    const answer = await answerTo(a, loaded, query, world, call);
+    const proven = await proveTail(a, loaded, ports, call, fresh ? 0 : ports.settings.hotMs);
+    if (proven === undefined) continue;
+    const answer = await answerTo(a, proven, query, world, call);
     if (typeof answer === "string" || "ok" in answer) return answer;
     // What another activation may know better is asked of the store before it is refused.
-    if (!answer.proof || (await proveTail(a, loaded, ports, call, 0))) return answer.refusal;
+    if (!answer.proof || (await proveTail(a, proven, ports, call, 0))) return answer.refusal;
   }
   return refuse("unavailable", "the context could not be read in time; try again", { details: { outcome: "none" } });
 }

@@ -3,8 +3,8 @@
 import type { Entry } from "../core/record.ts";
 import { ContextError } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
-import { type Activation, keyOf, type Loaded } from "./activation.ts";
-import { broken, decodeRecord, hasSameKeys, isYoung, range } from "./load.ts";
+import { type Activation, isYoung, keyOf, type Loaded } from "./activation.ts";
+import { broken, decodeRecord, hasSameKeys, range } from "./load.ts";
 import type { Call, Ports, Stored } from "./ports.ts";
 import type { World } from "./world.ts";
 

@@ -1,31 +1,39 @@
 // What a context's `tend` reminder does: whatever turns left undone, until nothing is (C7).
 
 import { eventOf } from "../core/record.ts";
+import { expiryOf } from "../core/state.ts";
 import { limits } from "../protocol/limits.ts";
 import { type Activation, keyOf, type Loaded } from "./activation.ts";
-import { load } from "./load.ts";
+import { loadProven } from "./load.ts";
 import type { Outbox } from "./outbox.ts";
-import type { Call } from "./ports.ts";
-import { CONTEXT, TEND } from "./prepare.ts";
+import type { Call, Ports } from "./ports.ts";
 import { entries } from "./records.ts";
+import { letGo, registerExpiry } from "./reminding.ts";
 import { type Reporter, reportOf } from "./reporter.ts";
 import type { World } from "./world.ts";
 
 export type Aftermath = { readonly outbox: Outbox; readonly reporter: Reporter };
 
 /** Publishes, reports and writes the head; cancels the reminder when all of it was done before. */
-export async function tend(a: Activation, world: World, { outbox, reporter }: Aftermath, call: Call): Promise<void> {
+export async function tend(a: Activation, reminder: string, world: World, { outbox, reporter }: Aftermath, call: Call): Promise<void> {
   const { ports } = world;
-  const loaded = await load(a, ports, world.hot, call);
+  const loaded = await loadProven(a, ports, world.hot, call);
   const { version } = loaded.state;
   const behind = ports.settings.events && a.published < version;
   if (behind && !outbox.has(a)) await publishAgain(a, loaded, world, outbox, call);
   if (a.reported < version) reporter.tell(a, reportOf(a.id, loaded.state));
   if (a.head < version || loaded.state.published < a.published) await writeHead(a, loaded, world, call);
   if (behind || a.reported < version || a.head < version) return ports.events.tended(a.id, "unfinished");
-  await ports.reminders.cancel(CONTEXT, a.id, TEND);
-  a.reminded = false;
+  await ensureExpiry(a, loaded, ports);
+  await letGo(a, reminder, ports, loaded.buried);
   ports.events.tended(a.id, "clean");
+}
+
+/** The end of a name that has one is looked after by a reminder of its own; one that was registered too early may have been cancelled since. */
+async function ensureExpiry(a: Activation, { state, table }: Loaded, ports: Ports): Promise<void> {
+  if (a.reminders.own.has("expire")) return;
+  const expiry = state.ended ? state.at : expiryOf(state);
+  if (expiry !== undefined && table !== undefined) await registerExpiry(a, expiry, ports);
 }
 
 /** Finds the events that are not known to be out. They may be told twice; their id says which version they are of. */

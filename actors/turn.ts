@@ -1,22 +1,49 @@
 // One turn, read downwards: load, decide, prepare, commit, answer. The only path by which a context changes.
 
 import { type Asked, type Committed, committed, decide, recalled } from "../core/context.ts";
-import { type Refusal, refuse } from "../protocol/errors.ts";
+import { ContextError, type Refusal, refuse } from "../protocol/errors.ts";
 import { writeJson } from "../protocol/json.ts";
 import { limits } from "../protocol/limits.ts";
-import type { Activation } from "./activation.ts";
+import { type Activation, isYoung } from "./activation.ts";
 import { commit } from "./commit.ts";
 import { endName } from "./ending.ts";
-import { isYoung, load, proveTail } from "./load.ts";
+import { load, proveTail } from "./load.ts";
 import type { Call, ContextKeys } from "./ports.ts";
 import { prepare } from "./prepare.ts";
 import { readEntry } from "./records.ts";
+import { remind } from "./reminding.ts";
 import type { World } from "./world.ts";
 
 type Change = Asked["command"];
 
-/** Decides `command` and, where it changes something, makes it so. Refusals are answers; what could not be decided in time throws. */
+/**
+ * Decides `command` and, where it changes something, makes it so. Refusals are answers; what could not be decided in time throws. Once a record was
+ * sent, no failure says that nothing was written: it may come to stand yet.
+ */
 export async function turn(a: Activation, command: Change, author: string, world: World, call: Call): Promise<Committed | Refusal> {
+  const sent = { any: false };
+  try {
+    const reply = await decideAndCommit(a, command, author, world, call, sent);
+    return sent.any && !reply.ok && reply.code === "unavailable" ? { ...reply, details: UNKNOWN } : reply;
+  } catch (cause) {
+    if (!sent.any || !(cause instanceof ContextError) || cause.code !== "unavailable") throw cause;
+    throw new ContextError("unavailable", "it is not known whether the turn was written; repeat it with the same key", {
+      details: UNKNOWN,
+      cause,
+    });
+  }
+}
+
+const UNKNOWN = { outcome: "unknown" };
+
+async function decideAndCommit(
+  a: Activation,
+  command: Change,
+  author: string,
+  world: World,
+  call: Call,
+  sent: { any: boolean },
+): Promise<Committed | Refusal> {
   const { ports, hot } = world;
   const deadline = ports.clock.elapsed() + limits.turn_deadline_ms;
   for (let round = 0; round < limits.decisions_per_turn && ports.clock.elapsed() < deadline; round++) {
@@ -35,17 +62,17 @@ export async function turn(a: Activation, command: Change, author: string, world
       await endName(a, world, call, deadline);
     } else {
       const ready = await prepare(a, loaded, decision.draft, world, call);
-      if (ready !== "ready" && ready !== "again") return ready;
-      const entry = ready === "ready" ? await commit(a, loaded, decision.draft, decision.contents, world, call, deadline) : undefined;
-      if (entry !== undefined) {
-        world.committed(a, entry);
-        return committed(entry);
-      }
+      if (ready === "again") continue;
+      if (ready !== "ready") return ready;
+      sent.any = true;
+      const entry = await commit(a, loaded, decision.draft, decision.contents, world, call, deadline);
+      if (entry === undefined) continue;
+      world.committed(a, entry);
+      await remind(a, ports); // Where this took so long that nobody may be coming back to it any more (C7).
+      return committed(entry);
     }
   }
-  return refuse("unavailable", "the turn could not be decided in time; nothing was written. Repeat it with the same key", {
-    details: { outcome: "none" },
-  });
+  return refuse("unavailable", "the turn could not be decided in time; repeat it with the same key", { details: { outcome: "none" } });
 }
 
 function ask(a: Activation, keys: ContextKeys, command: Change, author: string, { ports }: World): Asked {

@@ -6,8 +6,8 @@ import { breach, emptyState, type State } from "../core/state.ts";
 import type { Verify } from "../protocol/contract.ts";
 import { ContextError, type Refusal, refuse } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
-import { type Activation, keyOf, proofNow } from "./activation.ts";
-import { decodeHead, decodeRecord, isYoung, range } from "./load.ts";
+import { type Activation, isYoung, keyOf, proofNow } from "./activation.ts";
+import { decodeHead, decodeRecord, range } from "./load.ts";
 import type { Call, Codec, ContextKeys } from "./ports.ts";
 import type { World } from "./world.ts";
 

@@ -34,6 +34,8 @@ export type Host = {
 const KEEP_ALIVE_MS = 100_000;
 const HEADERS_MS = 10_000;
 const REQUEST_MS = 30_000;
+/** How long a body that was refused may go on arriving. */
+const LINGER_MS = 2_000;
 const ACTOR_PATH = /^\/actors\/([^/]+)\/([^/]+)(?:\/method\/([^/]+)(?:\/([^/]+))?)?$/;
 
 export async function startHost(options: HostOptions): Promise<Host> {
@@ -116,10 +118,7 @@ class Serving {
 
   async #invoke(actor: ActorType, id: string, method: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await readBody(request);
-    if (body === undefined) {
-      send(response, 413, refuse("too_large", `the body is larger than ${limits.bytes_per_body} bytes`), true);
-      return;
-    }
+    if (body === undefined) return refuseBody(request, response, `the body is larger than ${limits.bytes_per_body} bytes`);
     sendText(response, 200, await actor.invoke(id, method, body, callOf(request, response)));
   }
 
@@ -134,7 +133,7 @@ class Serving {
     // A caller can name the method "remind/x"; then the sidecar marks the call as one that came over its API. Real fires carry no such mark.
     if (request.headers["dapr-api-call"] !== undefined || method !== "remind")
       return send(response, 403, refuse("denied", "only the runtime fires reminders and timers"));
-    if ((await readBody(request)) === undefined) return send(response, 413, refuse("too_large", "a reminder carries no such data"), true);
+    if ((await readBody(request)) === undefined) return refuseBody(request, response, "a reminder carries no such data");
     try {
       await actor.remind(id, reminder, callOf(request, response));
       send(response, 200, {});
@@ -214,7 +213,7 @@ function readBody(request: IncomingMessage): Promise<Uint8Array | undefined> {
         chunks.push(chunk);
         return;
       }
-      chunks.length = 0;
+      request.removeAllListeners("data");
       request.pause();
       resolve(undefined);
     });
@@ -223,15 +222,26 @@ function readBody(request: IncomingMessage): Promise<Uint8Array | undefined> {
   });
 }
 
-const send = (response: ServerResponse, status: number, body: unknown, close = false): void =>
-  sendText(response, status, JSON.stringify(body), close);
+/**
+ * Says that the body is too large while its sender is still sending. What goes on arriving is thrown away for a while: a connection that is closed
+ * on unread bytes is reset, and its reset overtakes the answer.
+ */
+function refuseBody(request: IncomingMessage, response: ServerResponse, message: string): void {
+  const text = JSON.stringify(refuse("too_large", message));
+  response.writeHead(413, { "content-type": "application/json", "content-length": Buffer.byteLength(text), connection: "close" });
+  response.write(text);
+  const end = (): void => {
+    clearTimeout(patience);
+    response.end();
+  };
+  const patience = setTimeout(end, LINGER_MS);
+  request.once("end", end).once("close", end).resume();
+}
 
-function sendText(response: ServerResponse, status: number, text: string, close = false): void {
-  response.writeHead(status, {
-    "content-type": "application/json",
-    "content-length": Buffer.byteLength(text),
-    ...(close ? { connection: "close" } : {}),
-  });
+const send = (response: ServerResponse, status: number, body: unknown): void => sendText(response, status, JSON.stringify(body));
+
+function sendText(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text) });
   // As a string it leaves together with the head, in one write.
   response.end(text);
 }

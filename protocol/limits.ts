@@ -83,6 +83,9 @@ export const limits = {
   report_delay_ms: 1_000,
   reports_per_call: 256,
   drops_at_once: 16,
+  reminders_known: 64,
+  /** For how many periods an activation counts on a reminder that it registered. */
+  reminder_trust_periods: 6,
 
   // Memory of one host.
   live_contexts: 100_000,

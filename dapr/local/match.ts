@@ -14,80 +14,98 @@ const token = /\s*(?:("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(\d+(?:\.\d+)?)|([A-Z
 
 /** A rule as a function of the event that tells whether it matches. Throws MatchError for what is no rule. */
 export function readRule(source: string): (event: Value) => boolean {
-  const tokens = tokensOf(source);
-  let at = 0;
-  const peek = (): string | undefined => tokens[at];
-  const take = (expected?: string): string => {
-    const found = tokens[at++];
+  const rule = new RuleReader(tokensOf(source)).whole();
+  return (event) => truth(rule(event));
+}
+
+class RuleReader {
+  readonly #tokens: readonly string[];
+  #at = 0;
+
+  constructor(tokens: readonly string[]) {
+    this.#tokens = tokens;
+  }
+
+  whole(): Rule {
+    const rule = this.#or();
+    if (this.#peek() !== undefined) throw new MatchError(`the rule goes on with ${this.#peek()} after its end`);
+    return rule;
+  }
+
+  #peek(): string | undefined {
+    return this.#tokens[this.#at];
+  }
+
+  #take(expected?: string): string {
+    const found = this.#tokens[this.#at++];
     if (found === undefined || (expected !== undefined && found !== expected))
       throw new MatchError(`the rule has ${found ?? "its end"} where ${expected ?? "more"} is expected`);
     return found;
-  };
-  const binary = (next: () => Rule, operators: Operators): Rule => {
+  }
+
+  #or(): Rule {
+    return this.#binary(() => this.#and(), either);
+  }
+
+  #and(): Rule {
+    return this.#binary(() => this.#binary(() => this.#unary(), comparisons), both);
+  }
+
+  #binary(next: () => Rule, operators: Operators): Rule {
     let left = next();
-    for (let operator = operators.get(peek() ?? ""); operator !== undefined; operator = operators.get(peek() ?? "")) {
-      take();
+    for (let operator = operators.get(this.#peek() ?? ""); operator !== undefined; operator = operators.get(this.#peek() ?? "")) {
+      this.#take();
       left = operator(left, next());
     }
     return left;
-  };
-  const or = (): Rule => binary(and, either);
-  const and = (): Rule => binary(comparison, both);
-  const comparison = (): Rule => binary(unary, comparisons);
-  const unary = (): Rule => {
-    if (peek() === "!") {
-      take();
-      const inner = unary();
-      return (event) => !truth(inner(event));
-    }
-    if (peek() === "-") {
-      take();
-      const inner = unary();
-      return (event) => -numeric(inner(event));
-    }
-    return path();
-  };
-  const path = (): Rule => {
-    let value = primary();
-    while (peek() === "." || peek() === "[") {
+  }
+
+  #unary(): Rule {
+    const sign = this.#peek();
+    if (sign !== "!" && sign !== "-") return this.#path();
+    this.#take();
+    const inner = this.#unary();
+    return sign === "!" ? (event) => !truth(inner(event)) : (event) => -numeric(inner(event));
+  }
+
+  #path(): Rule {
+    let value = this.#primary();
+    while (this.#peek() === "." || this.#peek() === "[") {
       const before = value;
-      if (take() === "[") {
-        const index = or();
-        take("]");
+      if (this.#take() === "[") {
+        const index = this.#or();
+        this.#take("]");
         value = (event) => field(before(event), index(event));
-        continue;
+      } else {
+        const name = this.#take();
+        value = this.#peek() === "(" ? method(before, name, this.#list(")")) : (event) => field(before(event), name);
       }
-      const name = take();
-      value = peek() === "(" ? method(before, name, list(")")) : (event) => field(before(event), name);
     }
     return value;
-  };
-  const list = (end: string): Rule[] => {
-    take();
-    const members: Rule[] = [];
-    while (peek() !== end) {
-      members.push(or());
-      if (peek() !== end) take(",");
-    }
-    take(end);
-    return members;
-  };
-  const primary = (): Rule => {
-    if (peek() === "[") {
-      const members = list("]");
+  }
+
+  #primary(): Rule {
+    if (this.#peek() === "[") {
+      const members = this.#list("]");
       return (event) => members.map((member) => member(event));
     }
-    const found = take();
-    if (found === "(") {
-      const inner = or();
-      take(")");
-      return inner;
+    const found = this.#take();
+    if (found !== "(") return literal(found, () => this.#list(")"));
+    const inner = this.#or();
+    this.#take(")");
+    return inner;
+  }
+
+  #list(end: string): Rule[] {
+    this.#take();
+    const members: Rule[] = [];
+    while (this.#peek() !== end) {
+      members.push(this.#or());
+      if (this.#peek() !== end) this.#take(",");
     }
-    return literal(found, () => list(")"));
-  };
-  const rule = or();
-  if (peek() !== undefined) throw new MatchError(`the rule goes on with ${peek()} after its end`);
-  return (event) => truth(rule(event));
+    this.#take(end);
+    return members;
+  }
 }
 
 function tokensOf(source: string): string[] {

@@ -86,8 +86,10 @@ export class SidecarServer {
     const closed = once(this.#server, "close");
     this.#server.close();
     this.#server.closeIdleConnections();
+    const idle = setInterval(() => this.#server.closeIdleConnections(), 20);
     const cut = setTimeout(() => this.#server.closeAllConnections(), withinMs);
     await closed;
+    clearInterval(idle);
     clearTimeout(cut);
   }
 

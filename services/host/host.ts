@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { ContextActor } from "../../actors/context.ts";
 import type { Clock, Die, Events, Ports, Tracing } from "../../actors/ports.ts";
-import { CONTEXT } from "../../actors/prepare.ts";
+import { CONTEXT } from "../../actors/reminding.ts";
 import { TENANT, TenantActor } from "../../actors/tenant.ts";
 import { SidecarBus } from "../../dapr/bus.ts";
 import { SidecarDirectory } from "../../dapr/directory.ts";
@@ -18,6 +18,7 @@ import { RecordCodec } from "../../stores/codec.ts";
 import { Keyring, parseRootKeys } from "../../stores/keyring.ts";
 import type { HostConfig } from "./config.ts";
 import { examineRedis } from "./redis.ts";
+import { checkRootKeys } from "./root-keys.ts";
 
 export type Around = { readonly clock: Clock; readonly die: Die; readonly events: Events; readonly tracing: Tracing };
 
@@ -40,9 +41,15 @@ export async function openHost(config: HostConfig, around: Around): Promise<Open
   checkLimits();
   const host = await startHost({ ...config, types: [CONTEXT, TENANT], drainOngoingCallTimeout: "7s", events: around.events });
   let sidecar: Sidecar | undefined;
-  const close = async (): Promise<void> => {
+  const end = async (): Promise<void> => {
     await host.close(config.drainMs);
     await sidecar?.close();
+  };
+  // Where serving fails it is closed at once, and by its owner again.
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closing ??= end();
+    return closing;
   };
   const serve = async (at: At): Promise<void> => {
     sidecar = new Sidecar({ ...at, timeoutMs: limits.store_call_ms });
@@ -61,7 +68,9 @@ export async function openHost(config: HostConfig, around: Around): Promise<Open
 async function openPorts(config: HostConfig, sidecar: Sidecar, { clock, die, events, tracing }: Around): Promise<Ports> {
   const { store, type } = await examineStore(sidecar, config.stateStore, die);
   if (type === "state.redis" && config.redisUrl !== undefined) await examineRedis(config.redisUrl, config.acceptLoss);
-  const keyring = new Keyring(parseRootKeys(await rootKey(config, sidecar)), die);
+  const roots = parseRootKeys(await rootKey(config, sidecar));
+  await checkRootKeys(roots, store, die);
+  const keyring = new Keyring(roots, die);
   const grant = (tenant: TenantId): string =>
     keyring.mint({ v: 1, tenant, subject: "strata", contexts: [], methods: ["tenant.register"], expires: clock.now() + INTERNAL_GRANT_MS });
   return {

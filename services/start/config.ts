@@ -1,7 +1,5 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import type { Die } from "../../actors/ports.ts";
 import { ContextError } from "../../protocol/errors.ts";
 
 export const usage = `npm start -- [options]
@@ -13,7 +11,9 @@ Serves Strata on this machine without Dapr: the contract at http://127.0.0.1:350
   --events on|off   whether contexts publish what they do. Default on
   --no-samples   does not import the sample trajectories into an empty store
   --json         one line {"url":…,"grant":…} on standard output when ready, and nothing else there
-  --help`;
+  --help         this text
+
+Ctrl-C ends it: what it has acknowledged is kept. Keep a copy of DIR/root.key; without it nothing in DIR can be read.`;
 
 export type StartConfig = {
   readonly port: number;
@@ -30,14 +30,19 @@ export function readStartConfig(
 ): StartConfig | undefined {
   const { values } = parse(args);
   if (values.help) return undefined;
-  const port = Number(values.port ?? environment["STRATA_CALLERS_PORT"] ?? 3500);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new ContextError("invalid", `--port: saw "${values.port}"; a port is 0 to 65535`);
+  const [named, port] =
+    values.port !== undefined
+      ? (["--port", values.port] as const)
+      : (["STRATA_CALLERS_PORT", environment["STRATA_CALLERS_PORT"] || "3500"] as const);
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
+    throw new ContextError("invalid", `${named}: saw "${port}"; a port is 0 to 65535, and 0 takes a free one`);
+  const dataDir = values.data ?? (environment["STRATA_DATA_DIR"] || join("var", "local"));
+  if (dataDir === "") throw new ContextError("invalid", "--data: saw nothing; name a folder");
   if (values.events !== "on" && values.events !== "off")
     throw new ContextError("invalid", `--events: saw "${values.events}"; it is on or off`);
   return {
-    port,
-    dataDir: values.data ?? environment["STRATA_DATA_DIR"] ?? join("var", "local"),
+    port: Number(port),
+    dataDir,
     samples: !values["no-samples"],
     events: values.events === "on",
     json: values.json,
@@ -58,17 +63,8 @@ function parse(args: readonly string[]) {
       },
     });
   } catch (cause) {
-    throw new ContextError("invalid", `${cause instanceof Error ? cause.message : "unknown option"}; see --help`, { cause });
+    // Node's first line says what is wrong; the others explain how command lines work.
+    const why = cause instanceof Error ? (cause.message.split("\n", 1)[0] ?? "") : "unknown option";
+    throw new ContextError("invalid", `${why.replace(/\.$/, "")}; see npm start -- --help`, { cause });
   }
-}
-
-/** The root key of this data folder, made at its first start. Who loses it loses what was written under it. */
-export function rootKeyIn(dataDir: string, die: Die): string {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const file = join(dataDir, "root.key");
-  if (existsSync(file)) return readFileSync(file, "utf8").trim();
-  const key = Buffer.from(die.bytes(32)).toString("base64");
-  writeFileSync(file, `${key}\n`, { mode: 0o600 });
-  chmodSync(file, 0o600);
-  return key;
 }

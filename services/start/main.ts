@@ -7,16 +7,18 @@ import { iso, later, millis } from "../../protocol/units.ts";
 import { Keyring, parseRootKeys } from "../../stores/keyring.ts";
 import { createTenant } from "../grant/call.ts";
 import { readConfig } from "../host/config.ts";
-import { Client } from "../import/client.ts";
+import { CallError, Client } from "../import/client.ts";
 import { importFiles } from "../import/import.ts";
+import { importLimits } from "../import/limits.ts";
 import { Display } from "../import/progress.ts";
 import { makeEvents } from "../telemetry/events.ts";
 import { jsonLog } from "../telemetry/log.ts";
 import { stopTelemetry } from "../telemetry/start.ts";
 import { makeTracing } from "../telemetry/tracing.ts";
-import { readStartConfig, rootKeyIn, type StartConfig, usage } from "./config.ts";
+import { readStartConfig, type StartConfig, usage } from "./config.ts";
+import { rootKeyIn } from "./data.ts";
 import { type Stack, startStack } from "./stack.ts";
-import { describeTour, listAll, takeTour } from "./tour.ts";
+import { describeTour, isEmpty, takeTour } from "./tour.ts";
 
 const tenant = TenantId.parse("main");
 const GRANT_MS = 30 * 24 * 60 * 60 * 1000;
@@ -27,39 +29,44 @@ try {
   if (config === undefined) console.log(usage);
   else await run(config);
 } catch (reason) {
-  console.error(reason instanceof ContextError ? reason.message : reason);
+  console.error(reason instanceof ContextError || reason instanceof CallError ? reason.message : reason);
   process.exitCode = 1;
 }
 
 async function run(config: StartConfig): Promise<void> {
-  const say = config.json ? () => {} : console.log;
-  const stopped = signalled();
+  const stop = signalled();
   const rootKey = rootKeyIn(config.dataDir, systemDie);
   const stack = await open(config, rootKey);
   try {
-    const keyring = new Keyring(parseRootKeys(rootKey), systemDie);
-    const grant = keyring.mint({
-      v: 1,
-      tenant,
-      subject: "operator",
-      contexts: ["*"],
-      methods: ["*"],
-      expires: later(systemClock.now(), millis(GRANT_MS)),
-    });
-    const { created } = await createTenant(stack.url, tenant, grant);
-    const client = new Client({ url: stack.url, grant });
-    if (config.samples && (created || (await listAll(client, tenant)).length === 0)) await importSamples(client, config.json);
-    const tour = await takeTour(client, tenant);
-    if (tour !== undefined) say(describeTour(tour));
-    say(
-      `\nStrata serves ${stack.url} from ${config.dataDir}. A root grant, for trying, good for 30 days:\n\nexport STRATA_GRANT=${grant}\n`,
-    );
+    const grant = rootGrant(rootKey);
+    await showAround(config, stack, grant, stop);
     if (config.json) console.log(JSON.stringify({ url: stack.url, grant }));
-    await stopped;
+    await aborted(stop);
+  } catch (reason) {
+    if (!stop.aborted) throw reason;
   } finally {
     await stack.close();
     await stopTelemetry();
   }
+}
+
+/** The main job on an empty store, and what is there afterwards. */
+async function showAround(config: StartConfig, stack: Stack, grant: string, stop: AbortSignal): Promise<void> {
+  const client = new Client({ url: stack.url, grant, signal: stop });
+  const { created } = await createTenant(stack.url, tenant, grant);
+  if (config.samples && (created || (await isEmpty(client, tenant)))) await importSamples(client, config.json);
+  if (config.json) return;
+  const tour = await takeTour(client, tenant);
+  if (tour !== undefined) console.log(describeTour(tour));
+  console.log(
+    `\nStrata serves ${stack.url} from ${config.dataDir}; Ctrl-C ends it. A root grant, for trying, good for 30 days:\n\nexport STRATA_GRANT=${grant}\n`,
+  );
+}
+
+function rootGrant(rootKey: string): string {
+  const expires = later(systemClock.now(), millis(GRANT_MS));
+  const keyring = new Keyring(parseRootKeys(rootKey), systemDie);
+  return keyring.mint({ v: 1, tenant, subject: "operator", contexts: ["*"], methods: ["*"], expires });
 }
 
 function open(config: StartConfig, rootKey: string): Promise<Stack> {
@@ -81,15 +88,23 @@ async function importSamples(client: Client, quiet: boolean): Promise<void> {
   };
   const report = new Display(screen, { quiet, recorded: () => {} });
   try {
-    await importFiles(trajectories(), { client, tenant, concurrency: 4, stdin: process.stdin, report });
+    await importFiles(trajectories(), { client, tenant, concurrency: importLimits.contexts_at_once, stdin: process.stdin, report });
   } finally {
     report.end();
   }
 }
 
-function signalled(): Promise<void> {
+/** Aborted by the first SIGINT or SIGTERM; a second one ends the process where it is. */
+function signalled(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
+  return stop.signal;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
   });
 }
 

@@ -1,11 +1,11 @@
 // Strata in one process: the host, and the embedded sidecar that stands where daprd and its components would.
 
-import { join } from "node:path";
 import type { Die } from "../../actors/ports.ts";
 import { type LocalSidecar, startLocalSidecar } from "../../dapr/local.ts";
 import { ContextError } from "../../protocol/errors.ts";
 import type { HostConfig } from "../host/config.ts";
 import { type Around, openHost } from "../host/host.ts";
+import { stateFile } from "./data.ts";
 
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 const READY_MS = 30_000;
@@ -28,8 +28,11 @@ export async function startStack(options: StackOptions, around: Around): Promise
   const host = await openHost({ ...options.config, host: "127.0.0.1", port: 0, appToken: tokens.app }, around);
   let sidecar: LocalSidecar | undefined;
   const close = async (): Promise<void> => {
-    await host.close();
-    await sidecar?.close();
+    try {
+      await host.close();
+    } finally {
+      await sidecar?.close();
+    }
   };
   try {
     sidecar = await startSidecar(options, host.port, tokens, around);
@@ -55,7 +58,7 @@ async function startSidecar(
       callersId: "strata-callers",
       appPort,
       port,
-      dataFile: join(options.dataDir, "state.db"),
+      dataFile: stateFile(options.dataDir),
       hostToken: tokens.host,
       appToken: tokens.app,
       maxBodyBytes: MAX_BODY_BYTES,
@@ -66,16 +69,38 @@ async function startSidecar(
       onProblem: (what, cause) => around.events.failed("sidecar", what, cause),
     });
   } catch (reason) {
-    if (!(reason instanceof Error && "code" in reason)) throw reason;
-    if (reason.code === "EADDRINUSE")
-      throw new ContextError(
-        "invalid",
-        `port ${port} is taken; stop what uses it, or choose another: npm start -- --port N (0 takes a free one)`,
-      );
-    throw new ContextError("invalid", `could not listen on port ${port} or open ${options.dataDir}: ${String(reason.code)}`, {
-      cause: reason,
-    });
+    throw understood(reason, options) ?? reason;
   }
+}
+
+/** What can be wrong with a port or a folder, as someone who just wants it to run needs to hear it. */
+function understood(reason: unknown, { port, dataDir }: StackOptions): ContextError | undefined {
+  for (let cause = reason; cause instanceof Error; cause = cause.cause) {
+    if ("errcode" in cause) return wrongFile(Number(cause.errcode), cause, dataDir);
+    if (!("code" in cause)) continue;
+    const elsewhere = "or choose another: npm start -- --port N (0 takes a free one)";
+    if (cause.code === "EADDRINUSE")
+      return new ContextError("invalid", `port ${port} is taken; stop what uses it, ${elsewhere}`, { cause });
+    return new ContextError("invalid", `could not listen on port ${port}: ${String(cause.code)}; ${elsewhere}`, { cause });
+  }
+  return undefined;
+}
+
+/** SQLite's primary result codes. */
+const BUSY = 5;
+const CORRUPT = 11;
+const NOT_A_DATABASE = 26;
+
+function wrongFile(errcode: number, cause: Error, dataDir: string): ContextError {
+  const file = stateFile(dataDir);
+  const code = errcode & 0xff;
+  const says =
+    code === BUSY
+      ? `another process serves from ${dataDir} already; stop it, or choose another folder: npm start -- --data DIR`
+      : code === CORRUPT || code === NOT_A_DATABASE
+        ? `${file} is damaged, or no SQLite file (${cause.message}); put it back from a copy, or move ${dataDir} away to begin anew`
+        : `${file} cannot be opened (${cause.message}); name a folder that can be written: npm start -- --data DIR`;
+  return new ContextError("invalid", says, { cause });
 }
 
 const token = (die: Die): string => Buffer.from(die.bytes(32)).toString("base64url");

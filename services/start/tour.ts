@@ -3,8 +3,13 @@
 import { type ContextName, contextId, type TenantId } from "../../protocol/ids.ts";
 import type { Client } from "../import/client.ts";
 
+/** More contexts than these are not counted: a start must not take the longer the more there is. */
+const PAGES = 10;
+
 export type Tour = {
   readonly contexts: number;
+  /** Whether there are more contexts than were counted. */
+  readonly more: boolean;
   readonly versions: number;
   /** One context, looked at more closely. */
   readonly context: string;
@@ -15,9 +20,9 @@ export type Tour = {
 
 /** Undefined where there is no context yet. */
 export async function takeTour(client: Client, tenant: TenantId): Promise<Tour | undefined> {
-  const all = await listAll(client, tenant);
-  const versions = all.reduce((sum, { version }) => sum + version, 0);
-  const longest = all.toSorted((a, b) => b.version - a.version)[0];
+  const { contexts, more } = await listSome(client, tenant);
+  const versions = contexts.reduce((sum, { version }) => sum + version, 0);
+  const longest = contexts.toSorted((a, b) => b.version - a.version)[0];
   if (longest === undefined || longest.version === 0) return undefined;
   const context = contextId(tenant, longest.name as ContextName);
   const { version } = await client.call(context, "read", { limit: 1 });
@@ -26,7 +31,8 @@ export async function takeTour(client: Client, tenant: TenantId): Promise<Tour |
   const atTime = await client.call(context, "read", { at: atVersion.at });
   const verified = await client.call(context, "verify", {});
   return {
-    contexts: all.length,
+    contexts: contexts.length,
+    more,
     versions,
     context,
     atVersion: { version: atVersion.version, items: atVersion.items.length },
@@ -35,21 +41,29 @@ export async function takeTour(client: Client, tenant: TenantId): Promise<Tour |
   };
 }
 
-/** The live contexts of the tenant. */
-export async function listAll(client: Client, tenant: TenantId): Promise<readonly { readonly name: string; readonly version: number }[]> {
-  const found: { name: string; version: number }[] = [];
+type Listed = { readonly name: string; readonly version: number };
+
+/** The first of the live contexts. */
+async function listSome(client: Client, tenant: TenantId): Promise<{ readonly contexts: readonly Listed[]; readonly more: boolean }> {
+  const contexts: Listed[] = [];
   let after: string | undefined;
-  do {
-    const page = await client.callTenant(tenant, "list", { state: "live", after });
-    found.push(...page.contexts);
-    after = page.next;
-  } while (after !== undefined);
-  return found;
+  for (let page = 0; page < PAGES; page++) {
+    const listed = await client.callTenant(tenant, "list", { state: "live", after });
+    contexts.push(...listed.contexts);
+    after = listed.next;
+    if (after === undefined) break;
+  }
+  return { contexts, more: after !== undefined };
+}
+
+export async function isEmpty(client: Client, tenant: TenantId): Promise<boolean> {
+  const { contexts, next } = await client.callTenant(tenant, "list", { state: "live", limit: 1 });
+  return contexts.length === 0 && next === undefined;
 }
 
 export function describeTour(tour: Tour): string {
   return [
-    `${tour.contexts} contexts, ${tour.versions} versions`,
+    `${tour.more ? "more than " : ""}${tour.contexts} contexts, ${tour.versions} versions`,
     `${tour.context} at version ${tour.atVersion.version}: ${tour.atVersion.items} items`,
     `${tour.context} at ${tour.atTime.time}: version ${tour.atTime.version}, ${tour.atTime.items} items`,
     `${tour.context}: chain of ${tour.verified.version} versions verified, digest ${tour.verified.digest.slice(0, 16)}…`,

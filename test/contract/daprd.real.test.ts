@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe } from "vitest";
+import { badInputSuite } from "../suites/bad-input.suite.ts";
 import { contractSuite } from "../suites/contract.suite.ts";
 import type { Installation } from "../suites/installation.ts";
 import { isLive, liveTest } from "../tools/live.ts";
@@ -16,4 +17,7 @@ if (isLive)
     afterAll(async () => (await opening)?.[Symbol.asyncDispose]());
 
     contractSuite(store, open, { together: true });
+    // What is refused is refused before any store is asked: once is enough. Calls that are queued are served one by one, so in everyday runs there
+    // are fewer of them.
+    if (store === "redis") badInputSuite(store, open, { flooded: true, queued: Number(process.env.STRATA_QUEUED ?? 2_000) });
   });

@@ -2,11 +2,12 @@
 // hears what is published and can refuse it.
 
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { type Dispatcher, Pool } from "undici";
 import { z } from "zod";
 import { systemClock, systemDie } from "../../dapr/clock.ts";
 import { type LocalSidecar, startLocalSidecar } from "../../dapr/local.ts";
@@ -25,37 +26,33 @@ const token = (): string => Buffer.from(systemDie.bytes(24)).toString("base64url
 class Between {
   readonly published: PublishedEvent[] = [];
   open = true;
-  readonly #sidecar: () => string;
-  readonly #server: Server;
+  #sidecar: Pool | undefined;
+  readonly #server = createServer((request, response) => void this.#pass(request, response).catch(() => response.destroy()));
 
-  constructor(sidecar: () => string) {
-    this.#sidecar = sidecar;
-    this.#server = createServer((request, response) => void this.#pass(request, response).catch(() => response.destroy()));
+  async listen(port: number, sidecar: string): Promise<void> {
+    this.#sidecar = new Pool(sidecar, { connections: 128 });
     this.#server.keepAliveTimeout = 120_000;
-  }
-
-  async listen(port: number): Promise<void> {
     await new Promise<void>((resolve) => this.#server.listen(port, "127.0.0.1", resolve));
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#server.close();
     this.#server.closeAllConnections();
+    await this.#sidecar?.destroy();
   }
 
   async #pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = "GET", url: path = "/" } = request;
     const body = await buffer(request);
-    const publishes = request.url?.includes("/publish/") === true;
+    const publishes = path.includes("/publish/");
     if (publishes && !this.open) return void response.writeHead(500).end();
-    const headers = Object.entries(request.headers).flatMap(([name, value]): [string, string][] =>
-      typeof value === "string" && !["host", "connection", "content-length"].includes(name) ? [[name, value]] : [],
-    );
-    const { method = "GET" } = request;
-    const answer = await fetch(this.#sidecar() + request.url, { method, headers, body: ["GET", "HEAD"].includes(method) ? null : body });
-    const text = Buffer.from(await answer.arrayBuffer());
-    if (publishes && answer.ok) this.published.push(...eventsIn(body));
-    const etag = answer.headers.get("etag");
-    response.writeHead(answer.status, { "content-type": "application/json", ...(etag === null ? {} : { etag }) }).end(text);
+    const { connection: _, "content-length": __, ...headers } = request.headers;
+    const answer = await this.#sidecar?.request({ method: method as Dispatcher.HttpMethod, path, headers, body: body.length > 0 ? body : null });
+    if (answer === undefined) return void response.writeHead(503).end();
+    const text = Buffer.from(await answer.body.arrayBuffer());
+    if (publishes && answer.statusCode < 300) this.published.push(...eventsIn(body));
+    const { etag } = answer.headers;
+    response.writeHead(answer.statusCode, { "content-type": "application/json", ...(typeof etag === "string" ? { etag } : {}) }).end(text);
   }
 }
 
@@ -72,7 +69,7 @@ class Embedded implements Installation {
   readonly secrets: readonly string[];
   readonly #tokens = { host: token(), app: token() };
   readonly #rootKey = Buffer.from(systemDie.bytes(32)).toString("base64");
-  readonly #between: Between;
+  readonly #between = new Between();
   readonly #folder: string;
   readonly #ports: { readonly host: number; readonly between: number };
   readonly #process: Process;
@@ -83,7 +80,6 @@ class Embedded implements Installation {
     this.#ports = ports;
     this.keyring = new Keyring(parseRootKeys(this.#rootKey), systemDie);
     this.secrets = [this.#rootKey, ...Object.values(this.#tokens)];
-    this.#between = new Between(() => this.#local?.url ?? "");
     const url = `http://127.0.0.1:${ports.host}`;
     this.#process = new Process({
       name: "host",
@@ -106,7 +102,6 @@ class Embedded implements Installation {
   }
 
   async start(): Promise<void> {
-    await this.#between.listen(this.#ports.between);
     this.#local = await startLocalSidecar({
       appId: "strata-host",
       callersId: "strata-callers",
@@ -118,6 +113,7 @@ class Embedded implements Installation {
       maxBodyBytes: MAX_BODY_BYTES,
       components: { stateStores: ["store"], pubsubs: [{ name: "bus", callerTopics: ["untrusted"], retries: 3 }] },
     });
+    await this.#between.listen(this.#ports.between, this.#local.url);
     await this.#serve();
   }
 
@@ -179,7 +175,7 @@ class Embedded implements Installation {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#process.stop();
     await this.#local?.close();
-    this.#between.close();
+    await this.#between.close();
     await rm(this.#folder, { recursive: true, force: true });
   }
 }

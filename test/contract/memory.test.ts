@@ -7,4 +7,4 @@ const opening = openInMemory();
 afterAll(async () => (await opening)[Symbol.asyncDispose]());
 
 contractSuite("in memory", () => opening, { together: false });
-badInputSuite("in memory", () => opening, { floods: false });
+badInputSuite("in memory", () => opening);

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { limits } from "../../protocol/limits.ts";
 import { appends, CALLS, expectExactly, flood } from "../suites/bad-input/floods.ts";
-import { pathOf, settle, text } from "../suites/caller.ts";
+import { settle, text } from "../suites/caller.ts";
 import { openInMemory } from "./memory-installation.ts";
 
 /** More connections than calls that can wait, so that those that are refused do not wait for those that are not. */
@@ -19,7 +19,7 @@ test(`B2: of ${CALLS} calls of a context that stands still one runs, ${limits.qu
 
   const room = limits.queue_per_context + 1;
   let answered = 0;
-  const answers = await flood(installation.host, pathOf(id, "append"), appends(caller.grant), CONNECTIONS, () => {
+  const answers = await flood(installation.host, appends(id, caller.grant), CONNECTIONS, () => {
     answered++;
     // All that could be refused was refused; only now may the others go on.
     if (answered === CALLS - room) opened.resolve();
@@ -50,12 +50,11 @@ test("B2: another context is served while one is full", async () => {
   await caller.call(other, "append", { key: "k", items: [text("x")] });
   const opened = Promise.withResolvers<void>();
   installation.world.store.gate = () => opened.promise;
-  let refused = 0;
-  const count = limits.queue_per_context + 20;
-  const all = flood(installation.host, pathOf(full, "append"), appends(caller.grant, count), count, () => {
-    refused++;
-  });
-  await installation.until("the queue is full", async () => (refused === 19 ? true : undefined));
+  const isFull = Promise.withResolvers<void>();
+  const count = limits.queue_per_context + 2;
+  // The first answer is the refusal of the only one for whom there is no room.
+  const all = flood(installation.host, appends(full, caller.grant, count), count, isFull.resolve);
+  await isFull.promise;
   // What is hot needs no store.
   expect(await caller.call(other, "read")).toMatchObject({ version: 1 });
   opened.resolve();

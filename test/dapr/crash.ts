@@ -1,7 +1,7 @@
 // A process for killing: writes keys through an embedded sidecar as fast as they are acknowledged, and prints each that was.
 
 import { startLocalSidecar } from "../../dapr/local.ts";
-import { send } from "../suites/sidecar-client.ts";
+import { send } from "../suites/sidecar/client.ts";
 
 const [dataFile = "", life = ""] = process.argv.slice(2);
 const sidecar = await startLocalSidecar({

@@ -10,8 +10,8 @@ import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
 import { type LocalSidecar, type LocalSidecarOptions, startLocalSidecar } from "../../dapr/local.ts";
 import { instant, millis } from "../../protocol/units.ts";
-import { SidecarApp, type Subscribed } from "../suites/sidecar-app.ts";
-import { send } from "../suites/sidecar-client.ts";
+import { SidecarApp, type Subscribed } from "../suites/sidecar/app.ts";
+import { send } from "../suites/sidecar/client.ts";
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -65,7 +65,7 @@ test("start: a file that another sidecar has open is refused", async () => {
   await expect(startLocalSidecar({ ...options, port: 0 })).rejects.toThrow("is another process using it?");
 });
 
-test("start: it listens on loopback, and keeps its file in WAL with every commit synced", async () => {
+test("start: it listens on loopback, and keeps its file in WAL", async () => {
   const dataFile = join(await folder(), "sidecar.db");
   const { sidecar } = await start({ dataFile });
   expect(new URL(sidecar.url).hostname).toBe("127.0.0.1");

@@ -241,6 +241,13 @@ test("lock: one that is closed fails who waits and who comes, and not who runs",
   end();
 });
 
+test("disk: every commit is synced, and the file is nobody else's", () => {
+  const disk = new Disk(":memory:");
+  expect(disk.prepare("PRAGMA synchronous").get()).toEqual({ synchronous: 2 });
+  expect(disk.prepare("PRAGMA locking_mode").get()).toEqual({ locking_mode: "exclusive" });
+  disk.close();
+});
+
 test("disk: every request of a group keeps its own outcome", async () => {
   const disk = new Disk(":memory:");
   disk.define("CREATE TABLE t (k INTEGER PRIMARY KEY) STRICT");

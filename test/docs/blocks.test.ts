@@ -4,7 +4,7 @@ import ts from "typescript-api";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { filesUnder } from "../tidy/source.ts";
 import { type Block, blocksOf, promisedBy } from "./blocks.ts";
-import { canServe, root, run, type Serving, serve } from "./serving.ts";
+import { root, run, type Serving, serve } from "./serving.ts";
 
 const blocks = filesUnder(root, ".md").flatMap((page) => blocksOf(page, readFileSync(join(root, page), "utf8")));
 const named = ({ page, line }: Block): string => `${page}:${line}`;
@@ -17,7 +17,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 let serving: Serving | undefined;
 beforeAll(async () => {
-  if (canServe) serving = await serve();
+  serving = await serve();
 });
 afterAll(() => serving?.[Symbol.asyncDispose]());
 
@@ -29,7 +29,7 @@ test("every block says what it is in", () => {
 });
 
 for (const block of ofKind("sh session")) {
-  test.skipIf(!canServe)(`the session at ${named(block)} answers what it says it answers`, async () => {
+  test(`the session at ${named(block)} answers what it says it answers`, async () => {
     const { url, keyFile } = reached();
     const script = block.code.replaceAll("http://127.0.0.1:3500", url).replaceAll("var/local/root.key", keyFile);
     const { code, stdout, stderr } = await run("bash", ["-euo", "pipefail", "-c", script]);
@@ -52,7 +52,7 @@ for (const block of ofKind("ts")) {
     expect(errors.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n"))).toEqual([]);
   });
 
-  test.skipIf(!canServe)(`the TypeScript at ${named(block)} runs`, async () => {
+  test(`the TypeScript at ${named(block)} runs`, async () => {
     const { url, grant } = reached();
     const { code, stderr } = await run(process.execPath, [file], { STRATA_URL: url, STRATA_GRANT: grant });
     expect(code, stderr).toBe(0);
@@ -81,7 +81,7 @@ test("examples are numbered without a gap, and each stands in their page with it
 });
 
 for (const name of examples) {
-  test.skipIf(!canServe)(`examples/${name} finds its claim to be so`, async () => {
+  test(`examples/${name} finds its claim to be so`, async () => {
     const { url, grant } = reached();
     const { code, stdout, stderr } = await run(process.execPath, [`examples/${name}/main.ts`], { STRATA_URL: url, STRATA_GRANT: grant });
     expect(code, stderr).toBe(0);

@@ -2,7 +2,6 @@
 
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -13,10 +12,6 @@ import { z } from "zod";
 
 export const root: string = fileURLToPath(new URL("../..", import.meta.url));
 const main = join(root, "services/start/main.ts");
-
-/** Whether there is anything to start. */
-export const canServe: boolean = existsSync(main);
-if (!canServe) console.log(`documents against npm start: skipped, there is no ${main}`);
 
 const Ready = z.object({ url: z.string(), grant: z.string() });
 

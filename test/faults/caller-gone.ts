@@ -34,7 +34,7 @@ export const callerGone: Fault = {
         if (heard[i]) stage.history.add({ op: "forbidden", context, key: `x${round}`, why: "the host let it go before it began" });
       site.first.gate.open();
       await Promise.all(played);
-      await stage.load.flows();
+      await stage.goOn();
     }
     stage.claim(letGo * 4 >= stage.fired, `the host lets go of calls whose callers have gone; of ${stage.fired / 2} it let go of ${letGo}`);
   },

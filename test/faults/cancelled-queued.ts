@@ -23,7 +23,7 @@ export const cancelledQueued: Fault = {
       await pause(APART_MS * 5);
       gate.open();
       await Promise.all(played);
-      await stage.load.flows();
+      await stage.goOn();
     }
   },
 };

@@ -107,8 +107,8 @@ export const cures: readonly Cure[] = [
  */
 export const briefDrain: Cure = {
   name: "brief-drain",
-  about: "turns are started elsewhere after 1 s",
-  patches: [{ module: "services/host/host.ts", replace: `drainOngoingCallTimeout: "7s"`, by: `drainOngoingCallTimeout: "1s"` }],
+  about: "turns are started elsewhere after half a second",
+  patches: [{ module: "services/host/host.ts", replace: `drainOngoingCallTimeout: "7s"`, by: `drainOngoingCallTimeout: "500ms"` }],
 };
 
 /** Throws a RangeError that names what there is. */

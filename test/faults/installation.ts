@@ -9,8 +9,10 @@ import type { Binaries } from "../../tools/run/binaries.ts";
 import { type Cluster, type Host, startCluster } from "../../tools/run/cluster.ts";
 import type { Environment } from "../../tools/run/environment.ts";
 import { baseEnvironment } from "../../tools/run/environment.ts";
+import { withFreePorts } from "../../tools/run/plan.ts";
 import { freePorts } from "../../tools/run/ports.ts";
 import { Process } from "../../tools/run/processes.ts";
+import { sidecarOf } from "../../tools/run/sidecar.ts";
 import { createTenant, mintGrant } from "../../tools/run/tenant.ts";
 import { briefDrain, type Cure } from "./cures.ts";
 import { type Gate, openGate } from "./gate.ts";
@@ -19,9 +21,11 @@ export const TENANT = "main";
 export type FaultStore = "redis" | "postgres";
 
 const START_MS = 60_000;
-const STOP_MS = 25_000;
+/** A host that drains waits for calls at a sidecar that has turned away from it already; what they would tell is found again later. */
+const DRAIN_MS = 3_000;
+const STOP_MS = 8_000;
 /** S, as the host has it when nobody says otherwise (protocol/limits.ts). */
-const HOT_MS = 2_000;
+export const HOT_MS = 2_000;
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const preload = new URL("without.ts", import.meta.url).href;
 
@@ -59,6 +63,8 @@ export interface Installation extends AsyncDisposable {
   readonly first: FaultHost;
   /** The second host. It is there from the first call on; whether it runs is the caller's business. */
   second(): Promise<FaultHost>;
+  /** Where the sidecar of another application answers, one with everything open, as anyone on this machine could start it. */
+  foreign(): Promise<string>;
   /** Starts the first host again with these settings; the second gets them when it is started. */
   settle(settings: Environment): Promise<void>;
   /** S, as the hosts have it now. */
@@ -105,6 +111,7 @@ class Making {
         DAPR_HTTP_ENDPOINT: gate.url,
         STRATA_EVENTS: "off",
         STRATA_LOG: "info",
+        STRATA_DRAIN_MS: String(DRAIN_MS),
         ...this.settings,
         STRATA_WITHOUT: patches.join(","),
         ...altered,
@@ -163,6 +170,7 @@ export async function openInstallation(options: InstallationOptions): Promise<In
   if (made === undefined || host === undefined) throw new Error("the cluster has no host");
   const first = faultHost(made, host);
   let second: FaultHost | undefined;
+  let foreign: string | undefined;
   const whole = stack.move();
   return {
     store,
@@ -184,14 +192,27 @@ export async function openInstallation(options: InstallationOptions): Promise<In
       }
       return second;
     },
+    foreign: async () => {
+      foreign ??= await startForeign(cluster, binaries.daprd, whole);
+      return foreign;
+    },
     settle: async (settings) => {
       if (JSON.stringify(settings) === JSON.stringify(making.settings)) return;
       making.settings = settings;
       await Promise.all(making.made.filter((one) => one.process.running).map((one) => making.restart(one)));
-      await cluster.ready();
+      await host.ready();
     },
     [Symbol.asyncDispose]: () => whole.disposeAsync(),
   };
+}
+
+async function startForeign({ callers, dataDir }: Cluster, daprd: string, stack: AsyncDisposableStack): Promise<string> {
+  const { configFilePath, resourcesPaths, ...open } = await withFreePorts({ ...callers.app, appID: "foreign" });
+  const logFile = join(dataDir, "logs", "foreign-daprd.log");
+  const foreign = sidecarOf({ daprd, app: open, env: { PATH: "/usr/bin:/bin" }, name: "the foreign sidecar", logFile });
+  stack.defer(() => foreign.process.kill());
+  await foreign.process.start();
+  return foreign.url;
 }
 
 function faultHost(made: Made, host: Host): FaultHost {

@@ -22,11 +22,12 @@ export const kills: Fault = {
       if (victim === undefined) return;
       await site.first.gate.arrives();
       await pause(random.between(0, WITHIN_MS));
+      await site.first.gate.arrives();
       stage.fire(`${name} was killed`, site.first.gate.underWay);
       await victim.kill();
       await pause(random.between(0, DOWN_MS));
       await victim.start();
-      await stage.load.flows();
+      await stage.goOn();
     }
   },
 };

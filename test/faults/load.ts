@@ -36,6 +36,8 @@ export class Load {
     this.#options = options;
     for (let i = 0; i < options.writers; i++) this.#working.push(this.#write(i));
     for (let i = 0; i < options.readers; i++) this.#working.push(this.#read());
+    // What goes wrong is told by stop().
+    for (const work of this.#working) work.catch(() => {});
   }
 
   get acknowledged(): number {

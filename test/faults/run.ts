@@ -38,6 +38,8 @@ const WRITERS = 24;
 const READERS = 3;
 /** How long a writer rests while the load is ahead of the faults: about a hundred turns a second go on. */
 const REST_MS = 250;
+/** How many times as many faults fire as are wanted, where they are quick. */
+const EXCESS = 8;
 const HEAL_MS = 60_000;
 const REPORT_MS = 2_000;
 let runs = 0;
@@ -81,6 +83,10 @@ export async function runFault(fault: Fault, site: Installation, options: RunOpt
       return count.fired;
     },
     wanted: fires,
+    async goOn() {
+      do await load.flows();
+      while (!stage.enough && load.acknowledged * fires * EXCESS < appends * count.fired);
+    },
     context,
     fire(what, inFlight) {
       if (inFlight > 0) count.fired++;

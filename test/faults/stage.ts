@@ -19,6 +19,8 @@ export interface Stage {
   /** How many faults have fired with a turn in flight, and how many are wanted. */
   readonly fired: number;
   readonly wanted: number;
+  /** Resolves when the load has caught up with the faults: between one and the next something is written. */
+  goOn(): Promise<void>;
   /** A name for a context of this run; it is read and verified in the end. */
   context(about: string): string;
   /** A fault was fired while so many turns were in flight: with none it does not count. */

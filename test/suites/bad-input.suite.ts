@@ -2,19 +2,22 @@
 
 import { beforeAll, describe } from "vitest";
 import { bodies } from "./bad-input/bodies.ts";
-import { floods } from "./bad-input/floods.ts";
+import { floods, queues } from "./bad-input/floods.ts";
 import { names } from "./bad-input/names.ts";
 import { wires } from "./bad-input/wires.ts";
 import { type Setting, settle } from "./caller.ts";
 import type { Installation } from "./installation.ts";
 
+/** What takes its time, and is left out where it was shown elsewhere. */
 export type BadInputOptions = {
-  /** Whether 10,000 calls at once are sent to the host, and queued in the sidecar. They take their time. */
-  readonly floods: boolean;
+  /** Whether the host is sent more calls at once than it has room for. */
+  readonly flooded?: boolean;
+  /** How many calls of one context are queued in the sidecar. */
+  readonly queued?: number;
 };
 
 /** `open` is asked once; who hands the installation out also disposes of it. */
-export function badInputSuite(name: string, open: () => Promise<Installation>, options: BadInputOptions): void {
+export function badInputSuite(name: string, open: () => Promise<Installation>, { flooded = false, queued = 0 }: BadInputOptions = {}): void {
   describe(`bad input, ${name}`, () => {
     let setting: Setting | undefined;
     const the = (): Setting => {
@@ -25,6 +28,7 @@ export function badInputSuite(name: string, open: () => Promise<Installation>, o
       setting = await settle(await open());
     });
     for (const chapter of [bodies, names, wires]) chapter(the);
-    if (options.floods) floods(the);
+    if (flooded) floods(the);
+    if (queued > 0) queues(the, queued);
   });
 }

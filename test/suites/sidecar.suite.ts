@@ -1,15 +1,18 @@
 import { afterAll, beforeAll, describe } from "vitest";
-import { actorSuite } from "./sidecar-actors.ts";
-import { SidecarApp } from "./sidecar-app.ts";
-import { configured, type SidecarUnderTest } from "./sidecar-client.ts";
-import { differencesSuite } from "./sidecar-differences.ts";
-import { lockSuite } from "./sidecar-lock.ts";
-import { pubsubSuite, subscriptions } from "./sidecar-pubsub.ts";
-import { reminderSuite, timerSuite } from "./sidecar-reminders.ts";
-import { stateSuite, transactionSuite } from "./sidecar-state.ts";
-import { metadataSuite, surfaceSuite } from "./sidecar-surface.ts";
+import { actorSuite } from "./sidecar/actors.ts";
+import { SidecarApp } from "./sidecar/app.ts";
+import { configured, type SidecarUnderTest, sidesOf } from "./sidecar/client.ts";
+import { deliverySuite } from "./sidecar/delivery.ts";
+import { differencesSuite } from "./sidecar/differences.ts";
+import { lockSuite } from "./sidecar/lock.ts";
+import { publishSuite, subscriptions } from "./sidecar/publish.ts";
+import { reminderSuite } from "./sidecar/reminders.ts";
+import { stateSuite } from "./sidecar/state.ts";
+import { metadataSuite, surfaceSuite } from "./sidecar/surface.ts";
+import { timerSuite } from "./sidecar/timers.ts";
+import { transactionSuite } from "./sidecar/transactions.ts";
 
-export { configured, type SidecarUnderTest } from "./sidecar-client.ts";
+export { configured, type SidecarUnderTest } from "./sidecar/client.ts";
 
 /** The app that a sidecar under test hosts; it listens, and is healthy. */
 export async function startSuiteApp(): Promise<{ app: SidecarApp; port: number }> {
@@ -29,25 +32,26 @@ export async function startSuiteApp(): Promise<{ app: SidecarApp; port: number }
 export function sidecarSuite(name: string, open: () => Promise<SidecarUnderTest>): void {
   describe(name, () => {
     let opened: SidecarUnderTest | undefined;
-    const env = (): SidecarUnderTest => {
+    const sides = sidesOf(() => {
       if (opened === undefined) throw new Error(`${name} is not open`);
       return opened;
-    };
+    });
     beforeAll(async () => {
       opened = await open();
     });
     afterAll(async () => {
       await opened?.close();
     });
-    surfaceSuite(env);
-    metadataSuite(env);
-    actorSuite(env);
-    lockSuite(env);
-    stateSuite(env);
-    transactionSuite(env);
-    reminderSuite(env);
-    timerSuite(env);
-    pubsubSuite(env);
-    differencesSuite(env);
+    surfaceSuite(sides);
+    metadataSuite(sides);
+    actorSuite(sides);
+    lockSuite(sides);
+    stateSuite(sides);
+    transactionSuite(sides);
+    reminderSuite(sides);
+    timerSuite(sides);
+    publishSuite(sides);
+    deliverySuite(sides);
+    differencesSuite(sides);
   });
 }

@@ -37,6 +37,7 @@ const sins: readonly Sin[] = [
   { rule: "noDefaultExport", path: "core/x.ts", text: "const a = 1;\nexport { a as default };", line: 2 },
   { rule: "shortFunctions", path: "test/x.ts", text: `function work() {\n${long(69)}}`, line: 1 },
   { rule: "shortFunctions", path: "core/x.ts", text: `class A {\n  work() {\n${long(69)}  }\n}`, line: 2 },
+  { rule: "shortFunctions", path: "test/x.ts", text: `function suite() {\n  test("a", () => {\n${long(69)}  });\n}`, line: 2 },
   { rule: "shortFiles", path: "test/x.test.ts", text: long(401), line: 401 },
   { rule: "noLeftovers", path: "core/x.ts", text: `const a = 1; // ${todo}: later`, line: 1 },
   { rule: "noLeftovers", path: "core/x.ts", text: `function work() {\n  // ${todo} nothing\n}`, line: 2 },
@@ -74,6 +75,7 @@ const innocents: readonly { readonly path: string; readonly text: string }[] = [
   { path: "vitest.config.ts", text: "export default {};" },
   { path: "core/x.ts", text: `function work() {\n${long(68)}}` },
   { path: "test/x.data.ts", text: long(500) },
+  { path: "test/suites/x.ts", text: `export function suite() {\n${`  test("a", () => {\n${long(30)}  });\n`.repeat(3)}}` },
   { path: "test/x.test.ts", text: 'console.log("x: skipped, there is no x");\ntest.skipIf(true)("x", () => {});' },
   { path: "actors/x.ts", text: "await clock.sleep(5);" },
 ];

@@ -3,28 +3,24 @@
 import { expect, test } from "vitest";
 import { Pool } from "undici";
 import { z } from "zod";
-import { Refused, replies } from "../../../protocol/contract.ts";
-import { pathOf, type Setting, text } from "../caller.ts";
+import { codes } from "../../../protocol/errors.ts";
+import { pathOf, type Reply, type Setting, text } from "../caller.ts";
 import type { Door } from "../installation.ts";
 
 export const CALLS = 10_000;
 /** Connections at once to the host: more than a context's queue has room for. */
 const AT_HOST = 400;
-const Answered = z.union([replies.append, Refused]);
+
+type Call = { readonly path: string; readonly body: string };
+const Answered = z.looseObject({ ok: z.boolean(), code: z.enum(codes).optional(), retryAfterMs: z.number().optional() });
 
 /** Sends them all at once, over as many connections; every one must be answered. `heard` is called for each answer. */
-export async function flood(
-  door: Door,
-  path: string,
-  bodies: readonly string[],
-  connections: number,
-  heard: () => void = () => {},
-): Promise<z.infer<typeof Answered>[]> {
+export async function flood(door: Door, calls: readonly Call[], connections: number, heard: () => void = () => {}) {
   const { origin, pathname } = new URL(door.url);
   const pool = new Pool(origin, { connections, headersTimeout: 240_000, bodyTimeout: 240_000 });
   try {
     return await Promise.all(
-      bodies.map(async (body) => {
+      calls.map(async ({ path, body }) => {
         const { statusCode, body: answer } = await pool.request({ method: "PUT", path: pathname + path, body, headers: door.headers });
         const said = await answer.text();
         heard();
@@ -37,40 +33,55 @@ export async function flood(
   }
 }
 
-const key = (n: number): string => `flood-${n}`;
+const keyOf = (n: number): string => `flood-${n}`;
+
+export const appends = (id: string, grant: string, count = CALLS): Call[] =>
+  Array.from({ length: count }, (_, n) => ({
+    path: pathOf(id, "append"),
+    body: JSON.stringify({ grant, key: keyOf(n), items: [text(keyOf(n))] }),
+  }));
+
 /** Those that were acknowledged are the context's versions, and no others are. */
 export async function expectExactly({ caller }: Setting, id: string, acknowledged: readonly number[]): Promise<void> {
   const found: unknown[] = [];
   for (let from: number | undefined = 0; from !== undefined; ) {
-    const page: { items: { content: unknown }[]; next?: number | undefined } = await caller.call(id, "read", { from });
+    const page: Reply<"read"> = await caller.call(id, "read", { from });
     found.push(...page.items.map(({ content }) => content));
     from = page.next;
   }
-  expect(found.toSorted()).toEqual(acknowledged.map(key).toSorted());
+  expect(found.toSorted()).toEqual(acknowledged.map(keyOf).toSorted());
   expect(await caller.call(id, "verify")).toMatchObject({ version: acknowledged.length });
 }
-
-export const appends = (grant: string, count = CALLS): string[] =>
-  Array.from({ length: count }, (_, n) => JSON.stringify({ grant, key: key(n), items: [text(key(n))] }));
 
 export function floods(the: () => Setting): void {
   test(`${CALLS} calls of one context, at the host: it takes what it has room for, tells the others when to come back, and loses none`, async () => {
     const setting = the();
     const { caller, installation, name } = setting;
     const id = name("flood");
-    const answers = await flood(installation.host, pathOf(id, "append"), appends(caller.grant), AT_HOST);
-    const refused = answers.flatMap((answer, n) => (answer.ok ? [] : [{ n, ...answer }]));
+    const answers = await flood(installation.host, appends(id, caller.grant), AT_HOST);
+    const refused = answers.filter(({ ok }) => !ok);
     expect(refused.length).toBeGreaterThan(0);
     expect(refused.filter(({ code, retryAfterMs = 0 }) => code !== "overloaded" || retryAfterMs <= 0)).toEqual([]);
-    await expectExactly(setting, id, answers.flatMap((answer, n) => (answer.ok ? [n] : [])));
+    const acknowledged = answers.flatMap(({ ok }, n) => (ok ? [n] : []));
+    await expectExactly(setting, id, acknowledged);
   });
+}
 
-  test(`${CALLS} calls of one context, queued in the sidecar: every one is answered, and what was acknowledged is there once`, async () => {
+/** `queued`: how many calls are queued in the sidecar. */
+export function queues(the: () => Setting, queued: number): void {
+  test(`${queued} calls of one context, queued in the sidecar: every one is answered, and what was acknowledged is there once`, async () => {
     const setting = the();
     const { caller, installation, name } = setting;
     const id = name("queue");
-    const answers = await flood(installation.door, pathOf(id, "append"), appends(caller.grant), CALLS);
-    expect(answers.filter((answer) => !answer.ok && answer.code !== "overloaded")).toEqual([]);
-    await expectExactly(setting, id, answers.flatMap((answer, n) => (answer.ok ? [n] : [])));
+    await caller.call(id, "append", { key: "first", items: [], set: { a: 1 } });
+    // Nine readers for each writer: they wait one behind the other, and a read is soon done.
+    const read = { path: pathOf(id, "read"), body: JSON.stringify({ grant: caller.grant, limit: 1 }) };
+    const calls = appends(id, caller.grant, queued).map((append, n) => (n % 10 === 0 ? append : read));
+    const answers = await flood(installation.door, calls, queued);
+    expect(answers.filter(({ ok, code }) => !ok && code !== "overloaded")).toEqual([]);
+    const acknowledged = answers.flatMap(({ ok }, n) => (ok && n % 10 === 0 ? [n] : []));
+    const { items } = await caller.call(id, "read", { limit: 10_000 });
+    expect(items.map(({ content }) => content).toSorted()).toEqual(acknowledged.map(keyOf).toSorted());
+    expect(await caller.call(id, "verify")).toMatchObject({ version: 1 + acknowledged.length });
   });
 }

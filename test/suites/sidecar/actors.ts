@@ -1,11 +1,18 @@
 import { expect, test } from "vitest";
-import { clientOf, configured, fresh, type SidecarUnderTest, send } from "./sidecar-client.ts";
+import { configured, fresh, type Sides, send } from "./client.ts";
 
 /** A call on its way to an actor, and its answer on the way back. */
-export function actorSuite(env: () => SidecarUnderTest): void {
-  const on = () => clientOf(env());
-  const app = () => env().app;
+export function actorSuite(sides: Sides): void {
+  passing(sides);
+  failing(sides);
+  naming(sides);
+  marking(sides);
+  letting(sides);
+  limiting(sides);
+  losing(sides);
+}
 
+function passing({ on, app, env }: Sides): void {
   for (const verb of ["PUT", "POST", "GET", "DELETE"])
     test(`actors: ${verb} reaches the app as PUT, with query, body and headers`, async () => {
       const id = fresh("verb");
@@ -43,6 +50,17 @@ export function actorSuite(env: () => SidecarUnderTest): void {
     expect((await on().call(`Actor/${id}`, "echo", "")).body).toBe("");
   });
 
+  test("actors: many calls of many actors at once all come back, each with its own answer", async () => {
+    const group = fresh("many");
+    const calls = Array.from({ length: 200 }, async (_, index) => {
+      app().on(`/actors/Actor/${group}-${index}/method/m`, ({ body }) => ({ body }));
+      return (await send(env().callers, `/v1.0/actors/Actor/${group}-${index}/method/m`, { body: String(index) })).body;
+    });
+    expect(await Promise.all(calls)).toEqual(Array.from({ length: 200 }, (_, index) => String(index)));
+  });
+}
+
+function failing({ on, app }: Sides): void {
   for (const status of [201, 204, 301, 400, 409, 500, 503])
     test(`actors: the app's ${status} is the runtime's failure, its text inside`, async () => {
       const id = fresh("status");
@@ -68,21 +86,24 @@ export function actorSuite(env: () => SidecarUnderTest): void {
     expect([answer.status, answer.code]).toEqual([500, "ERR_ACTOR_INVOKE_METHOD"]);
     expect(JSON.parse(answer.body).message).toContain("did not find address for actor 'Nobody/");
   });
+}
 
-  const methods = [
-    ["remind%2Fx", "remind/x"],
-    ["timer%2Fx", "timer/x"],
-    ["a%20b", "a%20b"],
-    ["a+b", "a%20b"],
-    ["%C3%A9", "%C3%A9"],
-    ["a%7C%7Cb", "a%7C%7Cb"],
-    ["a%5Cb", "a%5Cb"],
-    ["a;b", "a;b"],
-    ["a..b", "a..b"],
-    ["x%2F..%2Fy", "y"],
-    ["..%2F..%2Fy", "y"],
-    ["y%2F", "y"],
-  ] as const;
+const methods = [
+  ["remind%2Fx", "remind/x"],
+  ["timer%2Fx", "timer/x"],
+  ["a%20b", "a%20b"],
+  ["a+b", "a%20b"],
+  ["%C3%A9", "%C3%A9"],
+  ["a%7C%7Cb", "a%7C%7Cb"],
+  ["a%5Cb", "a%5Cb"],
+  ["a;b", "a;b"],
+  ["a..b", "a..b"],
+  ["x%2F..%2Fy", "y"],
+  ["..%2F..%2Fy", "y"],
+  ["y%2F", "y"],
+] as const;
+
+function naming({ on, app }: Sides): void {
   for (const [asked, heard] of methods)
     test(`actors: method ${asked} arrives as ${heard}, under the actor's own path`, async () => {
       const id = fresh("method");
@@ -110,7 +131,9 @@ export function actorSuite(env: () => SidecarUnderTest): void {
     const answer = await on().call(`Actor/${fresh("percent")}`, "a%25b");
     expect([answer.status, answer.code]).toEqual([500, "ERR_ACTOR_INVOKE_METHOD"]);
   });
+}
 
+function marking({ on, app }: Sides): void {
   test("actors: a caller's call is marked, and the mark cannot be taken off", async () => {
     const id = fresh("forged");
     await on().call(`Actor/${id}`, "m");
@@ -130,7 +153,9 @@ export function actorSuite(env: () => SidecarUnderTest): void {
     expect(String(heard?.headers.traceparent).slice(0, 36)).toBe(traceparent.slice(0, 36));
     expect([heard?.headers.tracestate, heard?.headers.baggage]).toEqual(["a=b", "k=v"]);
   });
+}
 
+function letting({ on, app }: Sides): void {
   test("actors: an idle actor is let go, and the next call finds another", async () => {
     const id = fresh("idle");
     const gone = () =>
@@ -143,7 +168,9 @@ export function actorSuite(env: () => SidecarUnderTest): void {
     expect((await on().call(`Brief/${id}`, "m")).status).toBe(200);
     await app().until(() => gone().length === 2, "DELETE after the second use");
   });
+}
 
+function limiting({ on, app, env }: Sides): void {
   test("limits: a body above the cap is refused before the app is asked", async () => {
     const id = fresh("large");
     const answer = await on().call(`Actor/${id}`, "m", "x".repeat(configured.maxBodyBytes + 1_024));
@@ -180,13 +207,14 @@ export function actorSuite(env: () => SidecarUnderTest): void {
     const answer = await on().call(`Actor/${id}`, "m");
     expect([answer.status, answer.code]).toEqual([500, "ERR_ACTOR_INVOKE_METHOD"]);
   });
+}
 
-  test("actors: many calls of many actors at once all come back, each with its own answer", async () => {
-    const group = fresh("many");
-    const calls = Array.from({ length: 200 }, async (_, index) => {
-      app().on(`/actors/Actor/${group}-${index}/method/m`, ({ body }) => ({ body }));
-      return (await send(env().callers, `/v1.0/actors/Actor/${group}-${index}/method/m`, { body: String(index) })).body;
-    });
-    expect(await Promise.all(calls)).toEqual(Array.from({ length: 200 }, (_, index) => String(index)));
+function losing({ on, app }: Sides): void {
+  test("actors: an app that cannot be reached is the runtime's failure, and is found again", async () => {
+    const { port, reopen } = await app().vanish();
+    const answer = await on().call(`Actor/${fresh("gone")}`, "m");
+    await reopen();
+    expect([port > 0, answer.status, answer.code]).toEqual([true, 500, "ERR_ACTOR_INVOKE_METHOD"]);
+    await expect.poll(async () => (await on().call(`Actor/${fresh("back")}`, "m")).status, { timeout: 20_000 }).toBe(200);
   });
 }

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { clientOf, configured, fresh, type Heeded, type SidecarUnderTest } from "./sidecar-client.ts";
+import { configured, fresh, type Heeded, type Sides } from "./client.ts";
 
 /** How each store answers a write that finds another value than it asked for. C2 is why nobody may rely on more than "not 204". */
-const refusals = {
+export const refusals = {
   /** first-write without an etag, and the key is there */
   create: { sqlite: 409, redis: 500, postgres: 500 },
   /** an etag that is not the stored one, in the store's own form */
@@ -10,17 +10,20 @@ const refusals = {
   transaction: { sqlite: 500, redis: 500, postgres: 500 },
 } as const;
 
-const firstWrite = { concurrency: "first-write" };
-const statuses = (answers: readonly Heeded[]) => answers.map(({ status }) => status);
+export const firstWrite = { concurrency: "first-write" };
+export const statuses = (answers: readonly Heeded[]) => answers.map(({ status }) => status);
 
 /** State of single keys and of several at once. */
-export function stateSuite(env: () => SidecarUnderTest): void {
-  const on = () => clientOf(env());
-  const value = async (key: string): Promise<unknown> => {
-    const { status, body } = await on().get(key);
-    return status === 204 ? undefined : JSON.parse(body);
-  };
+export function stateSuite(sides: Sides): void {
+  saving(sides);
+  refusing(sides);
+  creating(sides);
+  replacing(sides);
+  readingMany(sides);
+  keeping(sides);
+}
 
+function saving({ on, value }: Sides): void {
   test("state: what is saved is read back, with an etag that changes with every write", async () => {
     const key = fresh("saved");
     expect((await on().save([{ key, value: { a: [1, "two", null] } }])).status).toBe(204);
@@ -63,6 +66,33 @@ export function stateSuite(env: () => SidecarUnderTest): void {
     expect((await on().host(`/v1.0/state/store/${stem}/a`)).status).toBe(404);
   });
 
+  test("state: no entries, null, unknown fields, other cases of names and text after the end are all taken", async () => {
+    const key = fresh("lax");
+    expect(statuses([await on().save("[]"), await on().save("null"), await on().save(`[{"key":"${key}","value":1,"more":2}]`)])).toEqual([
+      204, 204, 204,
+    ]);
+    expect((await on().save(`[{"KEY":"${key}","Value":"twice"}] and more`)).status).toBe(204);
+    expect(await value(key)).toBe("twice");
+  });
+}
+
+const malformed = [
+  "{",
+  "",
+  "{}",
+  "7",
+  '[{"value":1}]',
+  '[{"key":"","value":1}]',
+  '[{"key":5,"value":1}]',
+  '[{"key":"k","value":1e999}]',
+  '[{"key":"k","value":1,"metadata":{"a":5}}]',
+  '[{"key":"k","value":1,"etag":5}]',
+  '[{"key":"k","value":1,"options":5}]',
+  '["k"]',
+  `[{"key":"k","value":${"[".repeat(10_001)}${"]".repeat(10_001)}}]`,
+];
+
+function refusing({ on, value }: Sides): void {
   test("state: a key with || is refused everywhere", async () => {
     const refusal = [400, "ERR_MALFORMED_REQUEST"];
     const upsert = [{ operation: "upsert", request: { key: "a||b", value: 1 } }];
@@ -86,35 +116,11 @@ export function stateSuite(env: () => SidecarUnderTest): void {
       expect([answer.status, answer.code]).toEqual([400, "ERR_STATE_STORE_NOT_FOUND"]);
   });
 
-  const malformed = [
-    "{",
-    "",
-    "{}",
-    "7",
-    '[{"value":1}]',
-    '[{"key":"","value":1}]',
-    '[{"key":5,"value":1}]',
-    '[{"key":"k","value":1e999}]',
-    '[{"key":"k","value":1,"metadata":{"a":5}}]',
-    '[{"key":"k","value":1,"etag":5}]',
-    '[{"key":"k","value":1,"options":5}]',
-    '["k"]',
-    `[{"key":"k","value":${"[".repeat(10_001)}${"]".repeat(10_001)}}]`,
-  ];
   for (const body of malformed)
     test(`state: POST ${body.slice(0, 50)} is malformed`, async () => {
       const answer = await on().save(body);
       expect([answer.status, answer.code]).toEqual([400, "ERR_MALFORMED_REQUEST"]);
     });
-
-  test("state: no entries, null, unknown fields, other cases of names and text after the end are all taken", async () => {
-    const key = fresh("lax");
-    expect(statuses([await on().save("[]"), await on().save("null"), await on().save(`[{"key":"${key}","value":1,"more":2}]`)])).toEqual([
-      204, 204, 204,
-    ]);
-    expect((await on().save(`[{"KEY":"${key}","Value":"twice"}] and more`)).status).toBe(204);
-    expect(await value(key)).toBe("twice");
-  });
 
   for (const options of [{ concurrency: "sometimes" }, { consistency: "maybe" }])
     test(`state: ${JSON.stringify(options)} is refused and writes nothing`, async () => {
@@ -122,7 +128,9 @@ export function stateSuite(env: () => SidecarUnderTest): void {
       const answer = await on().save([{ key, value: 1, options }]);
       expect([answer.status, answer.code, await value(key)]).toEqual([500, "ERR_STATE_SAVE", undefined]);
     });
+}
 
+function creating({ on, value, env }: Sides): void {
   test("first-write: without an etag it creates and never overwrites what a first-write created", async () => {
     const key = fresh("create");
     expect((await on().save([{ key, value: 1, options: firstWrite }])).status).toBe(204);
@@ -156,7 +164,9 @@ export function stateSuite(env: () => SidecarUnderTest): void {
     await on().save(keys.map((key) => ({ key, value: 9, options: firstWrite })));
     expect(await Promise.all(keys.map(value))).toEqual(winners);
   });
+}
 
+function replacing({ on, value, env }: Sides): void {
   for (const options of [firstWrite, undefined])
     test(`etag: only the stored one is replaced (${JSON.stringify(options)})`, async () => {
       const key = fresh("etag");
@@ -195,7 +205,9 @@ export function stateSuite(env: () => SidecarUnderTest): void {
     expect((await on().delete(key, { "if-match": current })).status).toBe(204);
     expect(await value(key)).toBeUndefined();
   });
+}
 
+function readingMany({ on }: Sides): void {
   test("bulk: every key asked for is answered, absent ones without data and etag", async () => {
     const [one, two, absent] = [fresh("bulk"), fresh("bulk"), fresh("bulk")];
     await on().save([
@@ -217,7 +229,9 @@ export function stateSuite(env: () => SidecarUnderTest): void {
     const answer = await host("/v1.0/state/store/bulk", { body: "[" });
     expect([answer.status, answer.code]).toEqual([400, "ERR_MALFORMED_REQUEST"]);
   });
+}
 
+function keeping({ on, value, env }: Sides): void {
   for (const path of ["", "/bulk", "/transaction"])
     test(`limits: a body above the cap is refused by POST state${path}`, async () => {
       const answer = await on().host(`/v1.0/state/store${path}`, { body: JSON.stringify([{ key: "x".repeat(configured.maxBodyBytes) }]) });
@@ -231,84 +245,5 @@ export function stateSuite(env: () => SidecarUnderTest): void {
     expect(new Set(statuses(saved))).toEqual(new Set([204]));
     await env().restart();
     expect(await Promise.all(keys.map(value))).toEqual(keys);
-  });
-}
-
-/** Several changes that stand or fall together. */
-export function transactionSuite(env: () => SidecarUnderTest): void {
-  const on = () => clientOf(env());
-  const upsert = (key: string, value: unknown, more: object = {}) => ({ operation: "upsert", request: { key, value, ...more } });
-  const drop = (key: string, more: object = {}) => ({ operation: "delete", request: { key, ...more } });
-  const value = async (key: string): Promise<unknown> => {
-    const { status, body } = await on().get(key);
-    return status === 204 ? undefined : JSON.parse(body);
-  };
-  // Redis neither keeps first-write nor undoes anything in a transaction (design C4): there commits take the other path.
-  const atomic = () => env().store !== "redis";
-
-  test("transaction: upserts and deletes are applied, in their order", async () => {
-    const [one, two] = [fresh("tx"), fresh("tx")];
-    expect((await on().transact([upsert(one, 1), upsert(two, 2), drop(one)])).status).toBe(204);
-    expect([await value(one), await value(two)]).toEqual([undefined, 2]);
-  });
-
-  test("transaction: first-write creates all of its keys or none", async () => {
-    const [taken, free] = [fresh("tx-taken"), fresh("tx-free")];
-    expect((await on().transact([upsert(taken, 1, { options: firstWrite })])).status).toBe(204);
-    const answer = await on().transact([upsert(free, 2, { options: firstWrite }), upsert(taken, 2, { options: firstWrite })]);
-    if (atomic()) {
-      expect([answer.status, answer.code]).toEqual([refusals.transaction[env().store], "ERR_STATE_TRANSACTION"]);
-      expect([await value(taken), await value(free)]).toEqual([1, undefined]);
-    } else {
-      expect([answer.status, await value(taken), await value(free)]).toEqual([204, 2, 2]);
-    }
-  });
-
-  test("transaction: of twenty racing ones with the same two keys exactly one wins both", async () => {
-    const [one, two] = [fresh("tx-race"), fresh("tx-race")];
-    const writers = Array.from({ length: 20 }, (_, index) =>
-      on().transact([upsert(one, index, { options: firstWrite }), upsert(two, index, { options: firstWrite })]),
-    );
-    const found = statuses(await Promise.all(writers));
-    expect(found.filter((status) => status === 204)).toHaveLength(atomic() ? 1 : 20);
-    expect(await value(one)).toBe(await value(two));
-    if (atomic()) expect(await value(one)).toBe(found.indexOf(204));
-  });
-
-  test("transaction: a stale etag fails it", async () => {
-    const [key, other] = [fresh("tx-etag"), fresh("tx-other")];
-    await on().save([{ key, value: 1, options: firstWrite }]);
-    const { etag } = (await on().get(key)).headers;
-    await on().save([{ key, value: 2, etag, options: firstWrite }]);
-    const answer = await on().transact([upsert(other, 1), upsert(key, 3, { etag })]);
-    expect([answer.status, answer.code, await value(key)]).toEqual([refusals.transaction[env().store], "ERR_STATE_TRANSACTION", 2]);
-    expect(await value(other)).toBe(atomic() ? undefined : 1);
-  });
-
-  const malformed = ["{", "[]", '{"operations":5}', '{"operations":[{"operation":"upsert","request":{"key":5}}]}'];
-  for (const body of malformed)
-    test(`transaction: ${body.slice(0, 60)} is malformed`, async () => {
-      const answer = await on().host("/v1.0/state/store/transaction", { body });
-      expect([answer.status, answer.code]).toEqual([400, "ERR_MALFORMED_REQUEST"]);
-    });
-
-  test("transaction: an unknown operation is refused, none at all is nothing to do", async () => {
-    const answer = await on().transact([{ operation: "increment", request: { key: "k" } }]);
-    expect([answer.status, answer.code]).toEqual([400, "ERR_NOT_SUPPORTED_STATE_OPERATION"]);
-    expect(statuses([await on().transact([]), await on().host("/v1.0/state/store/transaction", { body: "{}" })])).toEqual([204, 204]);
-  });
-
-  test("transaction: one that fails leaves the others of the same moment as they are", async () => {
-    const taken = fresh("tx-mixed");
-    await on().transact([upsert(taken, 0, { options: firstWrite })]);
-    const keys = Array.from({ length: 30 }, () => fresh("tx-own"));
-    const answers = await Promise.all(
-      keys.map((key, index) =>
-        on().transact([upsert(key, index), upsert(index % 3 === 0 ? taken : `${key}-2`, 1, { options: firstWrite })]),
-      ),
-    );
-    if (!atomic()) return expect(new Set(statuses(answers))).toEqual(new Set([204]));
-    expect(statuses(answers)).toEqual(keys.map((_, index) => (index % 3 === 0 ? 500 : 204)));
-    expect(await Promise.all(keys.map(value))).toEqual(keys.map((_, index) => (index % 3 === 0 ? undefined : index)));
   });
 }

@@ -1,5 +1,5 @@
 import { Agent, type IncomingHttpHeaders, request } from "node:http";
-import type { SidecarApp } from "./sidecar-app.ts";
+import type { SidecarApp } from "./app.ts";
 
 /** A sidecar under test, with the app behind it. What is known to differ between kinds and stores is told by these traits alone. */
 export type SidecarUnderTest = {
@@ -121,6 +121,19 @@ export function clientOf(env: SidecarUnderTest) {
       host(`/v1.0/publish/${configured.pubsub}/${topic}`, { body, ...sent, headers: { "content-type": contentType, ...sent.headers } }),
   };
 }
+
+/** What every part of the suite works with. The sidecar is opened later than its tests are named, so these are asked for when they run. */
+export function sidesOf(env: () => SidecarUnderTest) {
+  const on = () => clientOf(env());
+  const app = () => env().app;
+  /** The value at a key, `undefined` where there is none. */
+  const value = async (key: string): Promise<unknown> => {
+    const { status, body } = await on().get(key);
+    return status === 204 ? undefined : JSON.parse(body);
+  };
+  return { env, on, app, value };
+}
+export type Sides = ReturnType<typeof sidesOf>;
 
 let last = 0;
 /** A name that no other test uses. */

@@ -1,25 +1,19 @@
 import { expect, test } from "vitest";
-import { clientOf, configured, fresh, type SidecarUnderTest } from "./sidecar-client.ts";
+import { configured, fresh, type Sides } from "./client.ts";
+import { eventOf } from "./publish.ts";
+import { firstWrite } from "./state.ts";
 
 /** Where the sidecars are known to differ: each test shows both sides, and fails as soon as one of them changes. */
-export function differencesSuite(env: () => SidecarUnderTest): void {
-  const on = () => clientOf(env());
-  const embedded = () => env().kind === "embedded";
-  const like = <T>(sides: { sqlite: T; redis: T; postgres: T }): T => sides[env().store];
-  const firstWrite = { concurrency: "first-write" };
-  const value = async (key: string): Promise<unknown> => {
-    const { status, body } = await on().get(key);
-    return status === 204 ? undefined : JSON.parse(body);
-  };
+export function differencesSuite(sides: Sides): void {
+  conditions(sides);
+  forms(sides);
+  traces(sides);
+  bounds(sides);
+  gaps(sides);
+}
 
-  test("stores: keys of an object come back sorted, as they came, or in any order; numbers as float64, or not even that", async () => {
-    const key = fresh("form");
-    await on().save(`[{"key":"${key}","value":{"b":1.50,"a":"<\\u00e9>","z":-0,"l":12345678901234567890}}]`);
-    const kept = '{"a":"\\u003cé\\u003e","b":1.5,"l":12345678901234567000,"z":-0}';
-    const { body } = await on().get(key);
-    if (env().store !== "redis") expect(body).toBe(kept);
-    else expect(JSON.parse(body)).toEqual({ a: "<é>", b: 1.5, l: 12345678901234567000, z: 0 });
-  });
+function conditions({ on, env, value }: Sides): void {
+  const like = <T>(sides: { sqlite: T; redis: T; postgres: T }): T => sides[env().store];
 
   test("stores: a first-write overwrites what a last-write wrote on Redis alone", async () => {
     const key = fresh("last");
@@ -57,6 +51,19 @@ export function differencesSuite(env: () => SidecarUnderTest): void {
     const answer = await on().save([{ key, value: 2, etag, options: { concurrency: "last-write" } }]);
     expect([answer.status, await value(key)]).toEqual(like({ sqlite: [204, 2], redis: [409, 1], postgres: [204, 2] }));
   });
+}
+
+function forms({ on, env }: Sides): void {
+  const like = <T>(sides: { sqlite: T; redis: T; postgres: T }): T => sides[env().store];
+
+  test("stores: keys of an object come back sorted, as they came, or in any order; numbers as float64, or not even that", async () => {
+    const key = fresh("form");
+    await on().save(`[{"key":"${key}","value":{"b":1.50,"a":"<\\u00e9>","z":-0,"l":12345678901234567890}}]`);
+    const kept = '{"a":"\\u003cé\\u003e","b":1.5,"l":12345678901234567000,"z":-0}';
+    const { body } = await on().get(key);
+    if (env().store !== "redis") expect(body).toBe(kept);
+    else expect(JSON.parse(body)).toEqual({ a: "<é>", b: 1.5, l: 12345678901234567000, z: 0 });
+  });
 
   test("stores: the order of a bulk read, and a key that is asked for twice", async () => {
     const [b, a, c] = ["b", "a", "c"].map((letter) => fresh(`bulk-${letter}`));
@@ -84,6 +91,10 @@ export function differencesSuite(env: () => SidecarUnderTest): void {
     const answer = await on().save([{ key: fresh("ttl"), value: 1, metadata: { ttlInSeconds: "soon" } }]);
     expect([answer.status, answer.code]).toEqual([500, "ERR_STATE_SAVE"]);
   });
+}
+
+function traces({ on, env }: Sides): void {
+  const embedded = () => env().kind === "embedded";
 
   test("sidecars: without a trace from the caller daprd hands on an empty one, the embedded one none", async () => {
     const id = fresh("untraced");
@@ -112,25 +123,36 @@ export function differencesSuite(env: () => SidecarUnderTest): void {
     await on().call(`Actor/${id}`, "m");
     expect(env().app.at(`/actors/Actor/${id}/`)[0]?.headers["x-dapr-remote"]).toBe(embedded() ? undefined : "true");
   });
+}
+
+function bounds({ on, app, env }: Sides): void {
+  const embedded = () => env().kind === "embedded";
 
   test("sidecars: a body of exactly the cap passes the embedded one, and is too large for daprd's message between sidecars", async () => {
     const answer = await on().call(`Actor/${fresh("exact")}`, "m", "x".repeat(configured.maxBodyBytes));
     expect(answer.status).toBe(embedded() ? 200 : 500);
   });
 
-  test("sidecars: of a body one byte above the cap daprd loses the last byte; the embedded one refuses it", async () => {
-    const id = fresh("one-more");
-    const answer = await on().host(`/v1.0/actors/Actor/${id}/method/m`, { body: "x".repeat(configured.maxBodyBytes + 1) });
-    const heard = env()
-      .app.at(`/actors/Actor/${id}/`)
-      .map(({ body }) => body.length);
-    expect([answer.status, heard]).toEqual(embedded() ? [400, []] : [200, [configured.maxBodyBytes]]);
+  test("sidecars: of a body one byte above the cap daprd publishes all but the last byte; the embedded one refuses it", async () => {
+    const mark = fresh("one-more");
+    const answer = await on().publish("open", mark.padEnd(configured.maxBodyBytes + 1, "x"));
+    if (embedded()) return expect([answer.status, answer.code]).toEqual([500, "ERR_PUBSUB_PUBLISH_MESSAGE"]);
+    const heard = () =>
+      app()
+        .at("/in/open")
+        .find(({ body }) => body.includes(mark));
+    await app().until(() => heard() !== undefined, "the message");
+    expect([answer.status, eventOf(heard()).data]).toEqual([204, mark.padEnd(configured.maxBodyBytes, "x")]);
   });
 
   test("sidecars: a name that is not UTF-8 is a bad request for the embedded one", async () => {
     const answer = await on().call(`Actor/${fresh("bytes")}%FF`, "m");
     expect(answer.status).toBe(embedded() ? 400 : 500);
   });
+}
+
+function gaps({ on, env }: Sides): void {
+  const embedded = () => env().kind === "embedded";
 
   test("sidecars: both components are SQLite to the embedded one, and a mark says which it is", async () => {
     const told = JSON.parse((await on().host("/v1.0/metadata")).body);

@@ -1,6 +1,6 @@
-import { beforeAll, expect, test } from "vitest";
-import type { Handler, Heard, Subscribed } from "./sidecar-app.ts";
-import { clientOf, configured, fresh, type SidecarUnderTest } from "./sidecar-client.ts";
+import { expect, test } from "vitest";
+import type { Heard, Subscribed } from "./app.ts";
+import { configured, fresh, type Sides } from "./client.ts";
 
 /** What the app of every sidecar under test subscribes to. */
 export const subscriptions: readonly Subscribed[] = [
@@ -29,30 +29,35 @@ export const subscriptions: readonly Subscribed[] = [
   },
 ];
 
-type Event = Record<string, unknown>;
-const eventOf = (heard: Heard | undefined): Event => JSON.parse(heard?.body ?? "{}");
+export type Event = Record<string, unknown>;
+export const eventOf = (heard: Heard | undefined): Event => JSON.parse(heard?.body ?? "{}");
 
-export function pubsubSuite(env: () => SidecarUnderTest): void {
-  const on = () => clientOf(env());
-  const app = () => env().app;
-  /** What the app does with a message, by its data. */
-  const handlers = new Map<string, Handler>();
+/** What the app heard of messages, by their data. */
+export function messagesOf({ app }: Sides) {
   const heardAt = (path: string, data: string) =>
     app()
       .at(path)
-      .filter(({ body }) => body.includes(JSON.stringify(data).slice(1, -1)));
+      .filter(({ body }) => body.includes(data));
   const arrived = async (path: string, data: string, count = 1): Promise<Heard[]> => {
     await app().until(() => heardAt(path, data).length >= count, `${count} deliveries of ${data} at ${path}`);
     return heardAt(path, data);
   };
+  return { heardAt, arrived };
+}
 
-  beforeAll(() => {
-    const dispatch: Handler = (heard) => {
-      for (const [data, handler] of handlers) if (heard.body.includes(data)) return handler(heard);
-      return {};
-    };
-    for (const path of ["/in/open", "/in/alone", "/in/dead"]) app().on(path, dispatch);
-  });
+/** What is published, and the CloudEvent that arrives. */
+export function publishSuite(sides: Sides): void {
+  wrapping(sides);
+  overriding(sides);
+  raw(sides);
+  addressing(sides);
+  inBulk(sides);
+  routing(sides);
+}
+
+function wrapping(sides: Sides): void {
+  const { on } = sides;
+  const { arrived } = messagesOf(sides);
 
   test("publish: JSON is wrapped into a CloudEvent and posted to the route", async () => {
     const mark = fresh("json");
@@ -85,13 +90,6 @@ export function pubsubSuite(env: () => SidecarUnderTest): void {
     expect(String(heard?.headers.traceparent).slice(0, 36)).toBe(traceparent.slice(0, 36));
   });
 
-  const contents = [
-    ["text/plain", "words é", { data: "words é", datacontenttype: "text/plain" }],
-    ["", "words", { data: "words", datacontenttype: "text/plain" }],
-    ["application/json", "{broken", { data: "{broken", datacontenttype: "application/json" }],
-    ["application/json; charset=utf-8", '"quoted"', { data: "quoted", datacontenttype: "application/json; charset=utf-8" }],
-    ["application/xml", "<x/>", { data: "<x/>", datacontenttype: "application/xml" }],
-  ] as const;
   for (const [type, body, expected] of contents)
     test(`publish: ${JSON.stringify(body)} as ${JSON.stringify(type)} arrives as it is`, async () => {
       const id = fresh("content");
@@ -111,6 +109,19 @@ export function pubsubSuite(env: () => SidecarUnderTest): void {
     const [heard] = await arrived("/in/open", id);
     expect([eventOf(heard).data_base64, eventOf(heard).data]).toEqual([body.toString("base64"), undefined]);
   });
+}
+
+const contents = [
+  ["text/plain", "words é", { data: "words é", datacontenttype: "text/plain" }],
+  ["", "words", { data: "words", datacontenttype: "text/plain" }],
+  ["application/json", "{broken", { data: "{broken", datacontenttype: "application/json" }],
+  ["application/json; charset=utf-8", '"quoted"', { data: "quoted", datacontenttype: "application/json; charset=utf-8" }],
+  ["application/xml", "<x/>", { data: "<x/>", datacontenttype: "application/xml" }],
+] as const;
+
+function overriding(sides: Sides): void {
+  const { on } = sides;
+  const { arrived } = messagesOf(sides);
 
   test("publish: a CloudEvent keeps its own fields and gets those that it lacks", async () => {
     const [id, bare] = [fresh("event"), fresh("bare")];
@@ -149,6 +160,11 @@ export function pubsubSuite(env: () => SidecarUnderTest): void {
     expect(eventOf(heard)).toMatchObject({ id, type: "tt", source: "ss", subject: "sub", data: { a: 1 } });
     expect(heard?.headers.other).toBe("o");
   });
+}
+
+function raw(sides: Sides): void {
+  const { on } = sides;
+  const { arrived, heardAt } = messagesOf(sides);
 
   test("publish: a raw payload arrives unwrapped, and wrapped where the subscription says so", async () => {
     const [open, raw] = [fresh("raw"), fresh("raw")];
@@ -178,6 +194,11 @@ export function pubsubSuite(env: () => SidecarUnderTest): void {
     const answer = await on().host("/v1.0/publish/bus/open?metadata.rawPayload=maybe", { body: "x" });
     expect([answer.status, answer.code]).toEqual([400, "ERR_PUBSUB_REQUEST_METADATA"]);
   });
+}
+
+function addressing(sides: Sides): void {
+  const { on } = sides;
+  const { arrived, heardAt } = messagesOf(sides);
 
   test("publish: topics with slashes and spaces are one topic, escaped or not", async () => {
     const [one, two] = [fresh("odd"), fresh("odd")];
@@ -216,6 +237,22 @@ export function pubsubSuite(env: () => SidecarUnderTest): void {
     expect([answer.status, answer.code]).toEqual([500, "ERR_PUBSUB_PUBLISH_MESSAGE"]);
     expect(JSON.parse(answer.body).message).toContain("stream too large");
   });
+}
+
+const badBulks = [
+  ["{", "DAPR_PUBSUB_UNMARSHAL_EVENTS"],
+  ["[{},{}]", "DAPR_PUBSUB_MARSHAL_ENVELOPE"],
+  ['[{"entryId":"1","event":{"a":1},"contentType":"text/plain"}]', "DAPR_PUBSUB_MARSHAL_ENVELOPE"],
+  [
+    '[{"entryId":"1","event":"a","contentType":"text/plain"},{"entryId":"1","event":"b","contentType":"text/plain"}]',
+    "DAPR_PUBSUB_MARSHAL_EVENTS",
+  ],
+  ['[{"event":"a","contentType":"text/plain"}]', "DAPR_PUBSUB_MARSHAL_EVENTS"],
+] as const;
+
+function inBulk(sides: Sides): void {
+  const { on } = sides;
+  const { arrived } = messagesOf(sides);
 
   for (const version of ["v1.0", "v1.0-alpha1"])
     test(`bulk publish (${version}): every entry is a message of its own`, async () => {
@@ -237,30 +274,26 @@ export function pubsubSuite(env: () => SidecarUnderTest): void {
       expect(eventOf((await arrived("/in/open", three))[0])).toMatchObject({ data_base64: "AP8=" });
     });
 
-  const badBulks = [
-    ["{", "DAPR_PUBSUB_UNMARSHAL_EVENTS"],
-    ["[{},{}]", "DAPR_PUBSUB_MARSHAL_ENVELOPE"],
-    ['[{"entryId":"1","event":{"a":1},"contentType":"text/plain"}]', "DAPR_PUBSUB_MARSHAL_ENVELOPE"],
-    [
-      '[{"entryId":"1","event":"a","contentType":"text/plain"},{"entryId":"1","event":"b","contentType":"text/plain"}]',
-      "DAPR_PUBSUB_MARSHAL_EVENTS",
-    ],
-    ['[{"event":"a","contentType":"text/plain"}]', "DAPR_PUBSUB_MARSHAL_EVENTS"],
-  ] as const;
   for (const [body, reason] of badBulks)
     test(`bulk publish: ${body.slice(0, 70)} is refused whole`, async () => {
       const answer = await on().host("/v1.0/publish/bulk/bus/open", { body });
       expect([answer.status, answer.code]).toEqual([400, "ERR_PUBSUB_EVENTS_SER"]);
       expect(JSON.parse(answer.body).details).toContainEqual(expect.objectContaining({ reason }));
     });
+}
 
-  const routed = [
-    [{ n: 1 }, "?metadata.cloudevent.type=order.v2", "/in/second"],
-    [{ n: 9 }, "", "/in/large"],
-    [{ n: 1, tag: "b" }, "", "/in/tagged"],
-    [{ n: 1, tag: "z" }, "?metadata.cloudevent.type=x.y", "/in/tagged"],
-    [{ n: 1 }, "", "/in/other"],
-  ] as const;
+const routed = [
+  [{ n: 1 }, "?metadata.cloudevent.type=order.v2", "/in/second"],
+  [{ n: 9 }, "", "/in/large"],
+  [{ n: 1, tag: "b" }, "", "/in/tagged"],
+  [{ n: 1, tag: "z" }, "?metadata.cloudevent.type=x.y", "/in/tagged"],
+  [{ n: 1 }, "", "/in/other"],
+] as const;
+
+function routing(sides: Sides): void {
+  const { on, app } = sides;
+  const { arrived } = messagesOf(sides);
+
   for (const [data, query, path] of routed)
     test(`routes: ${JSON.stringify(data)}${query} goes to ${path}`, async () => {
       const mark = fresh("route");
@@ -283,128 +316,5 @@ export function pubsubSuite(env: () => SidecarUnderTest): void {
     await on().publish("strict", unknown);
     await arrived("/in/known", known);
     expect(eventOf((await arrived("/in/dead", unknown))[0])).toMatchObject({ data: unknown, topic: "strict" });
-  });
-
-  const taken = ["", '{"status":"SUCCESS"}', '{"status":""}', "garbage", "null", "[]", '{"status":5}'];
-  for (const body of taken)
-    test(`delivery: the answer 200 ${JSON.stringify(body)} takes the message`, async () => {
-      const mark = fresh("taken");
-      handlers.set(mark, () => ({ body }));
-      await on().publish("open", mark);
-      await arrived("/in/open", mark);
-      const after = fresh("after");
-      await on().publish("open", after);
-      await arrived("/in/open", after);
-      expect([heardAt("/in/open", mark).length, heardAt("/in/dead", mark).length]).toEqual([1, 0]);
-    });
-
-  const again = [
-    { body: '{"status":"RETRY"}' },
-    { body: '{"status":"retry"}' },
-    { body: '{"status":"LATER"}' },
-    { status: 500 },
-    { status: 400 },
-    { status: 302, headers: { location: "/in/elsewhere" } },
-  ];
-  for (const reply of again)
-    test(`delivery: after ${JSON.stringify(reply)} the message is delivered twice more, and then to the dead-letter topic`, async () => {
-      const mark = fresh("again");
-      handlers.set(mark, ({ path }) => (path === "/in/dead" ? {} : reply));
-      await on().publish("open", mark);
-      const [dead] = await arrived("/in/dead", mark);
-      const delivered = heardAt("/in/open", mark);
-      expect(delivered).toHaveLength(1 + configured.retries);
-      expect(new Set(delivered.map((heard) => eventOf(heard).id))).toEqual(new Set([eventOf(dead).id]));
-      expect(eventOf(dead)).toMatchObject({ data: mark, topic: "open" });
-    });
-
-  for (const reply of [{ body: '{"status":"DROP"}' }, { status: 404 }])
-    test(`delivery: after ${JSON.stringify(reply)} the message goes to the dead-letter topic at once`, async () => {
-      const mark = fresh("drop");
-      handlers.set(mark, ({ path }) => (path === "/in/dead" ? {} : reply));
-      await on().publish("open", mark);
-      await arrived("/in/dead", mark);
-      expect(heardAt("/in/open", mark)).toHaveLength(1);
-    });
-
-  test("delivery: a retry that is taken is the last one", async () => {
-    const mark = fresh("second");
-    let refusals = 1;
-    handlers.set(mark, () => ({ status: refusals-- > 0 ? 500 : 200 }));
-    await on().publish("open", mark);
-    await arrived("/in/open", mark, 2);
-    const after = fresh("after");
-    await on().publish("open", after);
-    await arrived("/in/open", after);
-    expect([heardAt("/in/open", mark).length, heardAt("/in/dead", mark).length]).toEqual([2, 0]);
-  });
-
-  test("delivery: without a dead-letter topic the message is lost after the last retry", async () => {
-    const mark = fresh("lost");
-    handlers.set(mark, () => ({ status: 500 }));
-    await on().publish("alone", mark);
-    await arrived("/in/alone", mark, 1 + configured.retries);
-    const after = fresh("after");
-    await on().publish("alone", after);
-    await arrived("/in/alone", after);
-    expect([heardAt("/in/alone", mark).length, heardAt("/in/dead", mark).length]).toEqual([1 + configured.retries, 0]);
-  });
-
-  test("delivery: a dead letter that is refused is tried again, and then dropped", async () => {
-    const mark = fresh("dead");
-    handlers.set(mark, ({ path }) => ({ body: path === "/in/dead" ? '{"status":"RETRY"}' : '{"status":"DROP"}' }));
-    await on().publish("open", mark);
-    await arrived("/in/dead", mark, 1 + configured.retries);
-    const after = fresh("after");
-    await on().publish("dead", after);
-    await arrived("/in/dead", after);
-    expect(heardAt("/in/dead", mark)).toHaveLength(1 + configured.retries);
-  });
-
-  test("delivery: a message past its time to live is not delivered but dead-lettered", async () => {
-    const mark = fresh("expired");
-    const event = { id: mark, data: mark, expiration: "2020-01-01T00:00:00Z" };
-    await on().publish("open", JSON.stringify(event), "application/cloudevents+json");
-    const after = fresh("after");
-    await on().host("/v1.0/publish/bus/open?metadata.ttlInSeconds=100", { body: after });
-    const [heard] = await arrived("/in/open", after);
-    expect(Date.parse(String(eventOf(heard).expiration)) - Date.parse(String(eventOf(heard).time))).toBe(100_000);
-    expect(heardAt("/in/open", mark)).toEqual([]);
-  });
-
-  test("delivery: ten messages at once, and the others when these are taken", async () => {
-    const marks = Array.from({ length: 25 }, () => fresh("at-once"));
-    const held: (() => void)[] = [];
-    for (const mark of marks) handlers.set(mark, () => new Promise((resolve) => held.push(() => resolve({}))));
-    await Promise.all(marks.map((mark) => on().publish("alone", mark)));
-    await app().until(() => held.length === configured.concurrency, "as many as fit");
-    const quiet = fresh("quiet");
-    for (let round = 0; round < 20; round++) await on().call(`Actor/${quiet}`, "m");
-    expect(held).toHaveLength(configured.concurrency);
-    for (let served = 0; served < marks.length; served++) {
-      await app().until(() => held.length > served, "the next one");
-      held[served]?.();
-    }
-    for (const mark of marks) expect(heardAt("/in/alone", mark).length).toBeGreaterThanOrEqual(1);
-  });
-
-  test("delivery: what was accepted survives a crash, delivered or not", async () => {
-    const marks = Array.from({ length: 25 }, () => fresh("survives"));
-    const release = Promise.withResolvers<void>();
-    for (const mark of marks) handlers.set(mark, () => release.promise.then(() => ({})));
-    await Promise.all(marks.map((mark) => on().publish("alone", mark)));
-    await app().until(
-      () => marks.filter((mark) => heardAt("/in/alone", mark).length > 0).length === configured.concurrency,
-      "as many as fit",
-    );
-    const before = app().heard.length;
-    for (const mark of marks) handlers.set(mark, () => ({}));
-    await env().restart();
-    release.resolve();
-    const after = (mark: string) =>
-      app()
-        .heard.slice(before)
-        .some(({ path, body }) => path === "/in/alone" && body.includes(mark));
-    await app().until(() => marks.every(after), "all of them after the crash");
   });
 }

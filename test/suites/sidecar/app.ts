@@ -35,6 +35,7 @@ export class SidecarApp {
   config: unknown = {};
   subscriptions: readonly Subscribed[] = [];
   readonly #handlers = new Map<string, Handler>();
+  readonly #marked = new Map<string, Handler>();
   readonly #watchers = new Set<() => void>();
   readonly #server = createServer((request, response) => void this.#serve(request, response));
 
@@ -49,9 +50,21 @@ export class SidecarApp {
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
+  /** Stops listening, as an app that crashed. `reopen` brings it back on its port. */
+  async vanish(): Promise<{ port: number; reopen(): Promise<unknown> }> {
+    const { port } = this.#server.address() as AddressInfo;
+    await this.close();
+    return { port, reopen: () => this.listen(port) };
+  }
+
   /** Answers requests for this path (all of it, escapes and query included) with `handler`. */
   on(path: string, handler: Handler): void {
     this.#handlers.set(path, handler);
+  }
+
+  /** Answers requests whose body holds `mark` with `handler`, where their path has none of its own. */
+  onMark(mark: string, handler: Handler): void {
+    this.#marked.set(mark, handler);
   }
 
   /** Keeps every request for this path waiting; `next()` gives them in order of arrival. */
@@ -102,6 +115,13 @@ export class SidecarApp {
     });
   }
 
+  #handlerOf({ path, body }: Heard): Handler | undefined {
+    const own = this.#handlers.get(path);
+    if (own !== undefined) return own;
+    for (const [mark, handler] of this.#marked) if (body.includes(mark)) return handler;
+    return undefined;
+  }
+
   #changed(): void {
     for (const watch of [...this.#watchers]) watch();
   }
@@ -112,7 +132,12 @@ export class SidecarApp {
     if (path === "/dapr/config") return json(response, this.config);
     if (path === "/dapr/subscribe") return json(response, this.subscriptions);
     const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
+    try {
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+    } catch {
+      // Hung up on half way: no request.
+      return;
+    }
     const heard: Heard = {
       verb: request.method ?? "",
       path,
@@ -126,7 +151,7 @@ export class SidecarApp {
       this.#changed();
     });
     this.heard.push(heard);
-    const replying = this.#handlers.get(path)?.(heard);
+    const replying = this.#handlerOf(heard)?.(heard);
     this.#changed();
     const reply: Reply = (await replying) ?? {};
     if (response.destroyed) return;

@@ -1,22 +1,50 @@
 import { expect, test } from "vitest";
-import { clientOf, configured, fresh, type SidecarUnderTest, send } from "./sidecar-client.ts";
+import { configured, fresh, type Sides, send } from "./client.ts";
+
+const store = `/v1.0/state/${configured.stateStore}`;
+const hostsOnly = [
+  ["GET", `${store}/key`],
+  ["POST", store],
+  ["POST", `${store}/bulk`],
+  ["POST", `${store}/transaction`],
+  ["DELETE", `${store}/key`],
+  ["GET", `/v1.0/secrets/${configured.secretStore}/${configured.secret.name}`],
+  ["POST", "/v1.0/actors/Actor/any/reminders/any"],
+  ["GET", "/v1.0/actors/Actor/any/reminders/any"],
+  ["DELETE", "/v1.0/actors/Actor/any/reminders/any"],
+  ["POST", "/v1.0/actors/Actor/any/timers/any"],
+] as const;
+
+const unknown = [
+  "/",
+  "/v1.0",
+  "/v1.0/nothing",
+  "/v2.0/healthz",
+  "/v1.0/invoke/strata-host/method/m",
+  "/v1.0/state",
+  "/v1.0/healthz/x",
+  "/v1.0/actors/Actor/x/method/a/b",
+];
+
+const otherVerbs = [
+  ["PATCH", "/v1.0/actors/Actor/x/method/m", ["DELETE", "GET", "POST", "PUT"]],
+  ["HEAD", "/v1.0/actors/Actor/x/method/m", ["DELETE", "GET", "POST", "PUT"]],
+  ["OPTIONS", "/v1.0/actors/Actor/x/method/m", ["DELETE", "GET", "POST", "PUT"]],
+  ["GET", `/v1.0/publish/${configured.pubsub}/open`, ["POST", "PUT"]],
+  ["POST", "/v1.0/healthz", ["GET"]],
+  ["GET", store, ["POST", "PUT"]],
+  ["POST", `${store}/key`, ["DELETE", "GET"]],
+  ["GET", "/v1.0/actors/Actor/x/timers/t", ["DELETE", "POST", "PUT"]],
+] as const;
 
 /** Who may ask for what, and how that is refused which nobody may ask for. */
-export function surfaceSuite(env: () => SidecarUnderTest): void {
-  const on = () => clientOf(env());
-  const store = `/v1.0/state/${configured.stateStore}`;
-  const hostsOnly = [
-    ["GET", `${store}/key`],
-    ["POST", store],
-    ["POST", `${store}/bulk`],
-    ["POST", `${store}/transaction`],
-    ["DELETE", `${store}/key`],
-    ["GET", `/v1.0/secrets/${configured.secretStore}/${configured.secret.name}`],
-    ["POST", "/v1.0/actors/Actor/any/reminders/any"],
-    ["GET", "/v1.0/actors/Actor/any/reminders/any"],
-    ["DELETE", "/v1.0/actors/Actor/any/reminders/any"],
-    ["POST", "/v1.0/actors/Actor/any/timers/any"],
-  ] as const;
+export function surfaceSuite(sides: Sides): void {
+  openToCallers(sides);
+  openToHosts(sides);
+  finding(sides);
+}
+
+function openToCallers({ on }: Sides): void {
   for (const [verb, path] of hostsOnly)
     test(`callers: ${verb} ${path.slice(6)} does not exist for them`, async () => {
       const answer = await on().callers(path, { verb, body: "[]" });
@@ -31,7 +59,9 @@ export function surfaceSuite(env: () => SidecarUnderTest): void {
     expect((await callers("/v1.0/healthz")).status).toBe(204);
     expect((await callers("/v1.0/healthz/outbound")).status).toBe(204);
   });
+}
 
+function openToHosts({ on, env }: Sides): void {
   test("host: its token opens state, secrets and reminders", async () => {
     const { host } = on();
     expect((await host(`${store}/${fresh("absent")}`)).status).toBe(204);
@@ -70,17 +100,9 @@ export function surfaceSuite(env: () => SidecarUnderTest): void {
     const other = await host("/v1.0/healthz?appid=somebody");
     expect([other.status, other.code]).toEqual([500, "ERR_HEALTH_APPID_NOT_MATCH"]);
   });
+}
 
-  const unknown = [
-    "/",
-    "/v1.0",
-    "/v1.0/nothing",
-    "/v2.0/healthz",
-    "/v1.0/invoke/strata-host/method/m",
-    "/v1.0/state",
-    "/v1.0/healthz/x",
-    "/v1.0/actors/Actor/x/method/a/b",
-  ];
+function finding({ on, env }: Sides): void {
   for (const path of unknown)
     test(`paths: ${path} is not found`, async () => {
       for (const ask of [on().callers, on().host]) {
@@ -93,16 +115,6 @@ export function surfaceSuite(env: () => SidecarUnderTest): void {
       }
     });
 
-  const otherVerbs = [
-    ["PATCH", "/v1.0/actors/Actor/x/method/m", ["DELETE", "GET", "POST", "PUT"]],
-    ["HEAD", "/v1.0/actors/Actor/x/method/m", ["DELETE", "GET", "POST", "PUT"]],
-    ["OPTIONS", "/v1.0/actors/Actor/x/method/m", ["DELETE", "GET", "POST", "PUT"]],
-    ["GET", `/v1.0/publish/${configured.pubsub}/open`, ["POST", "PUT"]],
-    ["POST", "/v1.0/healthz", ["GET"]],
-    ["GET", store, ["POST", "PUT"]],
-    ["POST", `${store}/key`, ["DELETE", "GET"]],
-    ["GET", "/v1.0/actors/Actor/x/timers/t", ["DELETE", "POST", "PUT"]],
-  ] as const;
   for (const [verb, path, allowed] of otherVerbs)
     test(`paths: ${verb} ${path.slice(6)} is not allowed, and the answer says what is`, async () => {
       const answer = await on().host(path, { verb });
@@ -130,8 +142,8 @@ export function surfaceSuite(env: () => SidecarUnderTest): void {
 }
 
 /** What a sidecar tells about itself. */
-export function metadataSuite(env: () => SidecarUnderTest): void {
-  const told = async (ask: "host" | "callers") => JSON.parse((await clientOf(env())[ask]("/v1.0/metadata")).body);
+export function metadataSuite({ on, env }: Sides): void {
+  const told = async (ask: "host" | "callers") => JSON.parse((await on()[ask]("/v1.0/metadata")).body);
 
   test("metadata: the host sees its id, components, actor types and subscriptions", async () => {
     const found = await told("host");
@@ -161,7 +173,7 @@ export function metadataSuite(env: () => SidecarUnderTest): void {
   });
 
   test("metadata: it counts the actors that are active", async () => {
-    await clientOf(env()).call(`Actor/${fresh("counted")}`, "m");
+    await on().call(`Actor/${fresh("counted")}`, "m");
     const { actorRuntime } = await told("host");
     expect(actorRuntime.activeActors.find(({ type }: { type: string }) => type === "Actor").count).toBeGreaterThan(0);
   });

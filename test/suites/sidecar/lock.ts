@@ -1,15 +1,21 @@
 import { expect, test } from "vitest";
-import { clientOf, fresh, type SidecarUnderTest } from "./sidecar-client.ts";
+import { configured, fresh, type Sides } from "./client.ts";
 
 /** The turn lock of one actor: what it holds, and where the runtime lets go of it. */
-export function lockSuite(env: () => SidecarUnderTest): void {
+export function lockSuite(sides: Sides): void {
+  queueing(sides);
+  leavingWaiters(sides);
+  leavingTurns(sides);
+}
+
+function linesOf({ on, app }: Sides) {
   /** Calls one after the other, each known to have reached the sidecar before the next: the order of the queue is the order here. */
   const line = async (id: string, count: number) => {
-    const gate = env().app.hold(`/actors/Actor/${id}/method/m`);
+    const gate = app().hold(`/actors/Actor/${id}/method/m`);
     const callers: { readonly hangUp: () => void; readonly answered: Promise<string> }[] = [];
     for (let index = 0; index < count; index++) {
       const abort = new AbortController();
-      const call = clientOf(env()).call(`Actor/${id}`, "m", String(index), { signal: abort.signal });
+      const call = on().call(`Actor/${id}`, "m", String(index), { signal: abort.signal });
       callers.push({
         hangUp: () => abort.abort(),
         answered: call.then(
@@ -17,20 +23,27 @@ export function lockSuite(env: () => SidecarUnderTest): void {
           () => "hung up",
         ),
       });
-      if (index === 0) await env().app.until(() => gate.count() === 1, "the first call inside");
+      if (index === 0) await app().until(() => gate.count() === 1, "the first call inside");
       // No answer tells that a call waits in the sidecar; a round trip of another actor after it does, within reason.
-      else await Promise.all(Array.from({ length: 5 }, () => clientOf(env()).call(`Actor/${fresh("behind")}`, "m")));
+      else await Promise.all(Array.from({ length: 5 }, () => on().call(`Actor/${fresh("behind")}`, "m")));
     }
     return { gate, callers };
   };
   const inside = (id: string) =>
-    env()
-      .app.at(`/actors/Actor/${id}/method/m`)
+    app()
+      .at(`/actors/Actor/${id}/method/m`)
       .map(({ body }) => body);
   /** Long enough for a call that is let in to arrive; that none does is what it shows. */
   const quiet = async () => {
-    for (let round = 0; round < 20; round++) await clientOf(env()).call(`Actor/${fresh("quiet")}`, "m");
+    for (let round = 0; round < 20; round++) await on().call(`Actor/${fresh("quiet")}`, "m");
   };
+
+  return { line, inside, quiet };
+}
+
+function queueing(sides: Sides): void {
+  const { on, app } = sides;
+  const { line, inside, quiet } = linesOf(sides);
 
   test("lock: turns of one actor run one at a time, in the order in which they came", async () => {
     const id = fresh("turns");
@@ -47,9 +60,9 @@ export function lockSuite(env: () => SidecarUnderTest): void {
 
   test("lock: turns of two actors run at once", async () => {
     const [one, two] = [fresh("one"), fresh("two")];
-    const first = env().app.hold(`/actors/Actor/${one}/method/m`);
-    const second = env().app.hold(`/actors/Actor/${two}/method/m`);
-    const calls = [clientOf(env()).call(`Actor/${one}`, "m"), clientOf(env()).call(`Actor/${two}`, "m")];
+    const first = app().hold(`/actors/Actor/${one}/method/m`);
+    const second = app().hold(`/actors/Actor/${two}/method/m`);
+    const calls = [on().call(`Actor/${one}`, "m"), on().call(`Actor/${two}`, "m")];
     const held = [await first.next(), await second.next()];
     for (const one of held) one.reply();
     expect((await Promise.all(calls)).map(({ status }) => status)).toEqual([200, 200]);
@@ -62,6 +75,11 @@ export function lockSuite(env: () => SidecarUnderTest): void {
     (await gate.next()).reply({ body: "second" });
     expect(await callers[1]?.answered).toBe("second");
   });
+}
+
+function leavingWaiters(sides: Sides): void {
+  const { on, app, env } = sides;
+  const { line, inside, quiet } = linesOf(sides);
 
   test("lock: the caller of the second waiter hangs up, and its turn never runs", async () => {
     const id = fresh("second");
@@ -71,7 +89,7 @@ export function lockSuite(env: () => SidecarUnderTest): void {
     expect(await callers[2]?.answered).toBe("hung up");
     if (env().dangers) {
       // daprd lets go of the running turn's place instead: the first waiter runs beside it.
-      await env().app.until(() => gate.count() === 2, "the first waiter beside the running turn");
+      await app().until(() => gate.count() === 2, "the first waiter beside the running turn");
       expect(inside(id)).toEqual(["0", "1"]);
       (await gate.next()).reply({ body: "first waiter" });
       running.reply();
@@ -99,6 +117,24 @@ export function lockSuite(env: () => SidecarUnderTest): void {
     expect(inside(id)).toEqual(["0", "2"]);
   });
 
+  test("lock: a lock that was let go of by mistake serves all who wait, each once", async () => {
+    const id = fresh("after");
+    const { gate, callers } = await line(id, 5);
+    callers[2]?.hangUp();
+    callers[4]?.hangUp();
+    for (let served = 0; served < 3; served++) (await gate.next()).reply({ body: "served" });
+    expect(await Promise.all(callers.map(({ answered }) => answered))).toEqual(["served", "served", "hung up", "served", "hung up"]);
+    const again = on().call(`Actor/${id}`, "m", "again");
+    (await gate.next()).reply({ body: "and again" });
+    expect((await again).body).toBe("and again");
+    expect(inside(id).sort()).toEqual(["0", "1", "3", "again"]);
+  });
+}
+
+function leavingTurns(sides: Sides): void {
+  const { on, app, env } = sides;
+  const { line, inside, quiet } = linesOf(sides);
+
   test("lock: the caller of the running turn hangs up, and its handler goes on", async () => {
     const id = fresh("running");
     const { gate, callers } = await line(id, 3);
@@ -107,7 +143,7 @@ export function lockSuite(env: () => SidecarUnderTest): void {
     if (env().dangers) {
       // daprd hangs up on the app and starts the next turn, while the handler of the first still runs.
       const second = await gate.next();
-      await env().app.until(() => running.heard.abandoned, "the running turn hung up on");
+      await app().until(() => running.heard.abandoned, "the running turn hung up on");
       second.reply();
     } else {
       await quiet();
@@ -120,25 +156,12 @@ export function lockSuite(env: () => SidecarUnderTest): void {
     expect(inside(id)).toEqual(["0", "1", "2"]);
   });
 
-  test("lock: a lock that was let go of by mistake serves all who wait, each once", async () => {
-    const id = fresh("after");
-    const { gate, callers } = await line(id, 5);
-    callers[2]?.hangUp();
-    callers[4]?.hangUp();
-    for (let served = 0; served < 3; served++) (await gate.next()).reply({ body: "served" });
-    expect(await Promise.all(callers.map(({ answered }) => answered))).toEqual(["served", "served", "hung up", "served", "hung up"]);
-    const again = clientOf(env()).call(`Actor/${id}`, "m", "again");
-    (await gate.next()).reply({ body: "and again" });
-    expect((await again).body).toBe("and again");
-    expect(inside(id).sort()).toEqual(["0", "1", "3", "again"]);
-  });
-
   test("lock: a turn longer than the idle timeout", async () => {
     const id = fresh("long");
-    const gate = env().app.hold(`/actors/Brief/${id}/method/m`);
-    const call = clientOf(env()).call(`Brief/${id}`, "m");
+    const gate = app().hold(`/actors/Brief/${id}/method/m`);
+    const call = on().call(`Brief/${id}`, "m");
     const running = await gate.next();
-    const let_go = () =>
+    const isLetGo = () =>
       env()
         .app.at(`/actors/Brief/${id}`)
         .some(({ verb }) => verb === "DELETE");
@@ -147,22 +170,29 @@ export function lockSuite(env: () => SidecarUnderTest): void {
       const answer = await call;
       expect([answer.status, answer.code]).toEqual([500, "ERR_ACTOR_INVOKE_METHOD"]);
       expect(JSON.parse(answer.body).message).toContain("context canceled");
-      await env().app.until(() => let_go() && running.heard.abandoned, "the actor let go, the turn hung up on");
+      await app().until(() => isLetGo() && running.heard.abandoned, "the actor let go, the turn hung up on");
       running.reply();
     } else {
       // Another actor of the type that is idle for as long shows that the time is over.
       const other = fresh("other");
-      await clientOf(env()).call(`Brief/${other}`, "m");
-      await env().app.until(
+      await on().call(`Brief/${other}`, "m");
+      await app().until(
         () =>
           env()
             .app.at(`/actors/Brief/${other}`)
             .some(({ verb }) => verb === "DELETE"),
         "the other actor let go",
       );
-      expect([let_go(), running.heard.abandoned]).toEqual([false, false]);
+      expect([isLetGo(), running.heard.abandoned]).toEqual([false, false]);
+      const ended = performance.now();
       running.reply({ body: "after all" });
       expect((await call).body).toBe("after all");
+      // Idle from the end of the turn on. Timers may be late, but never early.
+      await app().until(isLetGo, "the actor let go");
+      const told = app()
+        .at(`/actors/Brief/${id}`)
+        .find(({ verb }) => verb === "DELETE");
+      expect((told?.at ?? 0) - ended).toBeGreaterThan(configured.briefIdleMs - 50);
     }
   });
 }

@@ -1,0 +1,65 @@
+// The reminders of a context: what brings somebody back to work that a turn left undone, whoever has died since (C7).
+//
+// A reminder's name is used once. An activation counts on the one that it registered for some periods, from before a commit until after it. Who finds
+// nothing left to do cancels the one that fired: at once if it is its own, else when it has seen it for twice as long. (Else: one activation finds all
+// done and cancels, while another, which counts on the same reminder, commits and dies, and what it left undone sleeps for ever.)
+
+import { limits } from "../protocol/limits.ts";
+import { millis } from "../protocol/units.ts";
+import { type Activation, ageOf, type Duty, proofNow } from "./activation.ts";
+import type { Ports } from "./ports.ts";
+
+export const CONTEXT = "Context";
+
+export const dutyOf = (reminder: string): Duty | undefined => (["tend", "expire"] as const).find((duty) => reminder.startsWith(duty));
+
+export const isReminded = (a: Activation, ports: Ports): boolean => {
+  const own = a.reminders.own.get("tend");
+  return own !== undefined && ageOf(own.since, ports.clock) < trustOf(ports);
+};
+
+const trustOf = ({ settings }: Ports): number => settings.tendMs * limits.reminder_trust_periods;
+
+/** Makes sure that somebody comes back after what the next commit leaves undone. Throws ContextError "unavailable". */
+export async function remind(a: Activation, ports: Ports): Promise<void> {
+  if (isReminded(a, ports)) return;
+  const old = a.reminders.own.get("tend");
+  await register(a, "tend", ports.settings.tendMs, ports.settings.tendMs, ports);
+  // What became of the time to live in so long a time is for the new reminder to find out.
+  a.reminders.own.delete("expire");
+  if (old !== undefined) await ports.reminders.cancel(CONTEXT, a.id, old.name);
+}
+
+export async function register(a: Activation, duty: Duty, due: number, period: number, ports: Ports): Promise<void> {
+  const since = proofNow(ports.clock);
+  const name = `${duty}-${Buffer.from(ports.die.bytes(6)).toString("hex")}`;
+  await ports.reminders.register(CONTEXT, a.id, name, millis(due), millis(period));
+  a.reminders.own.set(duty, { name, since });
+}
+
+/** Cancels the reminder that fired if nobody can count on it. `ever`: nobody will, since there is nothing left that could be done. */
+export async function letGo(a: Activation, reminder: string, ports: Ports, ever: boolean): Promise<void> {
+  const { own, others } = a.reminders;
+  const mine = [...own].find(([, { name }]) => name === reminder);
+  if (mine !== undefined) own.delete(mine[0]);
+  else if (!ever && !isOld(a, reminder, ports)) return;
+  others.delete(reminder);
+  await ports.reminders.cancel(CONTEXT, a.id, reminder);
+}
+
+function isOld(a: Activation, reminder: string, ports: Ports): boolean {
+  const { others } = a.reminders;
+  const now = ports.clock.elapsed();
+  const seen = others.get(reminder);
+  if (seen !== undefined) return now - seen >= 2 * trustOf(ports);
+  if (others.size >= limits.reminders_known) others.clear();
+  others.set(reminder, now);
+  return false;
+}
+
+/** A reminder of duty `expire`: it fires when the time to live runs out, and when that has moved by then, another one is set. */
+export async function registerExpiry(a: Activation, expiry: number, ports: Ports): Promise<void> {
+  const due = Math.max(1, Math.min(expiry - ports.clock.now(), limits.expire_due_max_ms));
+  const period = Math.max(ports.settings.tendMs, Math.min(due, limits.expire_period_max_ms));
+  await register(a, "expire", due, period, ports);
+}

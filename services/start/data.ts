@@ -1,0 +1,85 @@
+// The folder of `npm start`: `root.key`, made at the first start, and `state.db`, which cannot be read without it.
+
+import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import type { Die } from "../../actors/ports.ts";
+import { ContextError } from "../../protocol/errors.ts";
+import { parseRootKeys } from "../../stores/keyring.ts";
+
+const ROOT_BYTES = 32;
+
+export const stateFile = (dataDir: string): string => join(dataDir, "state.db");
+
+/** The root key of this folder, which is made where it is not there. Throws ContextError "invalid" that says what to do. */
+export function rootKeyIn(dataDir: string, die: Die): string {
+  const file = join(dataDir, "root.key");
+  const key = readKey(dataDir, file, die);
+  try {
+    parseRootKeys(key);
+  } catch (cause) {
+    const why = cause instanceof ContextError ? cause.message.replace(/^\[\w+\] /, "") : "it cannot be read";
+    throw new ContextError("invalid", `${file} holds no root key (${why}); ${remedy(dataDir)}`, { cause });
+  }
+  return key;
+}
+
+function readKey(dataDir: string, file: string, die: Die): string {
+  try {
+    makeFolder(resolve(dataDir));
+    if (existsSync(file)) return readFileSync(file, "utf8").trim();
+    if (existsSync(stateFile(dataDir))) throw new ContextError("invalid", `${file} is gone; ${remedy(dataDir)}`);
+    return makeKey(file, die);
+  } catch (cause) {
+    if (cause instanceof ContextError) throw cause;
+    const why = cause instanceof Error ? cause.message : "unknown";
+    throw new ContextError("invalid", `${dataDir} cannot be used: ${why}; name a folder that can be written: npm start -- --data DIR`, {
+      cause,
+    });
+  }
+}
+
+const remedy = (dataDir: string): string =>
+  existsSync(stateFile(dataDir))
+    ? `put the key back from a copy: without it nothing in ${stateFile(dataDir)} can be read. To begin anew, move ${dataDir} away`
+    : "delete it, and another one is made";
+
+/** One folder after another, since Node's own way never comes back from a place where no folder can be made, as under /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (reason) {
+    if (!(reason instanceof Error && "code" in reason && reason.code === "EEXIST")) throw reason;
+  }
+}
+
+/** On disk before anything is written under it, whole or not at all, and the same for two that start at once. */
+function makeKey(file: string, die: Die): string {
+  const draft = `${file}.${Buffer.from(die.bytes(8)).toString("hex")}`;
+  const fd = openSync(draft, "wx", 0o600);
+  try {
+    writeSync(fd, `${Buffer.from(die.bytes(ROOT_BYTES)).toString("base64")}\n`);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  try {
+    linkSync(draft, file);
+  } catch (reason) {
+    if (!(reason instanceof Error && "code" in reason && reason.code === "EEXIST")) throw reason;
+  } finally {
+    rmSync(draft);
+  }
+  syncFolder(dirname(file));
+  return readFileSync(file, "utf8").trim();
+}
+
+function syncFolder(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,106 @@
+// A host stands still (SIGSTOP) in the middle of its turns for longer than D. Another takes over, goes on with its contexts and ends some of them, so
+// that their records are dropped and their keys are free again. Then the first goes on where it was: a zombie with writes in its hands.
+
+import { setTimeout as pause } from "node:timers/promises";
+import type { FaultHost } from "./installation.ts";
+import { TENANT } from "./installation.ts";
+import { persist } from "./load.ts";
+import type { Fault, Stage } from "./stage.ts";
+
+/** D and S, shortened; S is at most half of D (services/host/config.ts). */
+const DROP_MS = 1_000;
+const HOT_MS = 400;
+const CANDIDATES = 12;
+const MOMENT_MS = 150;
+const EVERY_MS = 50;
+const PATIENCE_MS = 15_000;
+
+type Zombie = { readonly context: string; readonly ends: boolean };
+
+export const hostStopped: Fault = {
+  name: "host-stopped",
+  about: "a host is stopped for longer than D in the middle of its turns while another takes over, and then goes on",
+  cures: [["fence"], ["tail-proof"], ["attempt-id"]],
+  settings: { STRATA_DROP_DELAY_MS: String(DROP_MS), STRATA_HOT_MS: String(HOT_MS), STRATA_TEND_MS: String(DROP_MS) },
+  async run(stage) {
+    const second = await stage.site.second();
+    await Promise.all([second.host.sidecar.process.start(), second.process.start()]);
+    await second.host.ready();
+    for (let round = 0; !stage.enough; round++) {
+      await stopOnce(stage, second, round);
+      await stage.goOn();
+    }
+    await second.process.stop();
+    await second.host.sidecar.process.kill();
+  },
+};
+
+async function stopOnce(stage: Stage, second: FaultHost, round: number): Promise<void> {
+  const { caller, signal } = stage;
+  const { first } = stage.site;
+  const names = Array.from({ length: CANDIDATES }, (_, i) => stage.context(`z${round}-${i}`));
+  await Promise.all(names.map((context) => persist(caller, context, "first", signal)));
+  first.gate.close();
+  const answered = new Set<string>();
+  const turns = names.map(async (context) => {
+    await caller.append(context, "zombie");
+    answered.add(context);
+  });
+  await Promise.race([first.gate.arrives(), pause(PATIENCE_MS)]);
+  await pause(MOMENT_MS);
+  // Whose turn is not answered now is with the first host, and can't go on.
+  const zombies = names.filter((context) => !answered.has(context)).map((context, i): Zombie => ({ context, ends: i % 2 === 0 }));
+  stage.fire(`a host was stopped with turns of ${zombies.length} contexts`, first.gate.underWay);
+  first.process.freeze();
+  const stopped = performance.now();
+  try {
+    await Promise.all(zombies.map((zombie) => goOn(stage, second, zombie)));
+    await pause(DROP_MS + MOMENT_MS - (performance.now() - stopped));
+  } finally {
+    // What it had sent lands before it can look, or while it looks.
+    if (stage.random.chance(0.5)) first.gate.open();
+    first.process.thaw();
+    first.gate.open();
+  }
+  await Promise.all(turns);
+  await Promise.all(zombies.map((zombie) => rest(stage, second, zombie)));
+}
+
+/** On the second host. A name that ends leaves nothing but its tombstone: the keys of its records are free again. */
+async function goOn(stage: Stage, second: FaultHost, { context, ends }: Zombie): Promise<void> {
+  const { caller, signal } = stage;
+  await persist(caller, context, "later", signal);
+  if (!ends) return;
+  // Its time ran out when it was given one.
+  for (let over = false; !over; ) {
+    const heard = await caller.call(context, "configure", { key: "end", policy: { ttl: { ms: 1_000, from: "creation" } } });
+    over = (heard.kind === "refused" && heard.code === "expired") || signal.aborted;
+  }
+  const gone = await isGone(stage, second, context);
+  stage.claim(gone, `${context}: its records are gone within ${PATIENCE_MS} ms of its end`);
+}
+
+/** In the end the turn stands once, or, where the name has ended, nothing of it does. */
+async function rest(stage: Stage, second: FaultHost, { context, ends }: Zombie): Promise<void> {
+  if (!ends) await persist(stage.caller, context, "zombie", stage.signal);
+  else stage.claim(await isGone(stage, second, context), `${context}: no record stands behind the end of its name (C5)`);
+}
+
+async function isGone({ site, signal }: Stage, second: FaultHost, context: string): Promise<boolean> {
+  const until = performance.now() + PATIENCE_MS;
+  const keys = Array.from({ length: 6 }, (_, i) => `${TENANT}.${context}/rec/${i + 1}`);
+  while (performance.now() < until && !signal.aborted) {
+    const standing = await Promise.all(keys.map((key) => stands(site.cluster.secrets.daprApiToken, second, key)));
+    if (!standing.includes(true)) return true;
+    await pause(EVERY_MS);
+  }
+  return false;
+}
+
+/** As the store says, at the second host's sidecar. */
+async function stands(token: string, { host }: FaultHost, key: string): Promise<boolean> {
+  const url = `${host.sidecar.url}/v1.0/state/store/${encodeURIComponent(key)}`;
+  const response = await fetch(url, { headers: { "dapr-api-token": token } });
+  await response.arrayBuffer();
+  return response.status !== 204;
+}
