@@ -1,4 +1,5 @@
-import { ContextError, type Refusal } from "../protocol/errors.ts";
+import { type Code, ContextError, type Refusal } from "../protocol/errors.ts";
+import { grantable } from "../protocol/grant.ts";
 import { millis } from "../protocol/units.ts";
 import type { Call, Ports } from "./ports.ts";
 
@@ -18,6 +19,14 @@ export interface ActorType {
 
 type Reporting = Pick<Ports, "clock" | "events" | "tracing">;
 
+const known: ReadonlySet<string> = new Set(grantable);
+
+/** A method as grants name it. One that does not exist may be anything that a caller writes, a token for one, and is not repeated. */
+export function reportedMethod(ofTenant: boolean, method: string): string {
+  const name = ofTenant ? `tenant.${method}` : method;
+  return known.has(name) && name !== "*" ? name : "(other)";
+}
+
 /** Runs a call and reports it. Whatever was thrown becomes a refusal that says nothing of the cause; the cause goes to the log. */
 export async function answer(
   ports: Reporting,
@@ -27,11 +36,18 @@ export async function answer(
   call: Call,
   work: (call: Call) => Promise<string | Refusal>,
 ): Promise<string> {
-  const began = ports.clock.elapsed();
-  const reply = await ports.tracing.span(`${type} turn`, call, work).catch((reason: unknown): Refusal => {
-    ports.events.failed(id, method, reason);
-    return ContextError.refusal(reason);
-  });
-  ports.events.turn(id, method, typeof reply === "string" ? "ok" : reply.code, millis(ports.clock.elapsed() - began));
+  const attributes = { "strata.method": reportedMethod(type === "Tenant", method) };
+  const told = async (call: Call): Promise<string | Refusal> => {
+    const began = ports.clock.elapsed();
+    const reply = await work(call).catch((reason: unknown): Refusal => {
+      ports.events.failed(id, method, reason);
+      return ContextError.refusal(reason);
+    });
+    ports.events.turn(id, method, outcomeOf(reply), millis(ports.clock.elapsed() - began));
+    return reply;
+  };
+  const reply = await ports.tracing.span(`${type} turn`, call, told, { attributes, outcome: outcomeOf });
   return typeof reply === "string" ? reply : JSON.stringify(reply);
 }
+
+const outcomeOf = (reply: string | Refusal): Code | "ok" => (typeof reply === "string" ? "ok" : reply.code);

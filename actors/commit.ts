@@ -7,6 +7,7 @@ import { limits } from "../protocol/limits.ts";
 import { type Activation, type Hot, isYoung, keyOf, type Loaded, proofNow } from "./activation.ts";
 import type { Group } from "./group.ts";
 import type { Call, Ports } from "./ports.ts";
+import { registerClearing } from "./reminding.ts";
 
 export type Committing = { readonly ports: Ports; readonly group: Group; readonly hot: Hot };
 
@@ -109,7 +110,11 @@ async function isGenuine(a: Activation, loaded: Loaded, entry: Entry, ports: Por
   // Pages before the tombstone: one that is absent while the name lives says that nothing was sealed, however long this takes.
   const sealed = await readSealed(a, loaded.sealed.page, entry.version, ports, call);
   const [tombstone] = await ports.store.read([keyOf.tombstone(a.id)], call);
-  if (tombstone !== undefined) return false;
+  if (tombstone !== undefined) {
+    // What was written now may be all that is left of the name; it goes as everything went before.
+    await registerClearing(a, ports);
+    return false;
+  }
   if (sealed === undefined || ports.codec.attemptOf(loaded.keys, sealed) === entry.attempt) return true;
   await ports.store.drop(keyOf.record(a.id, entry.version), call);
   ports.events.ghost(a.id, entry.version);

@@ -62,11 +62,13 @@ export class ContextActor implements ActorType {
     if (!parsed.success) return;
     const a = this.#activate(parsed.data);
     const deadline = this.#world.ports.clock.elapsed() + limits.turn_deadline_ms;
-    await a.queue.run(async () => {
-      const duty = dutyOf(reminder);
-      if (duty === "tend") await tend(a, reminder, this.#world, this.#aftermath, call);
-      if (duty === "expire") await expire(a, reminder, this.#world, call, deadline);
-    }, call.signal);
+    const duty = dutyOf(reminder);
+    const work = (call: Call) =>
+      a.queue.run(async () => {
+        if (duty === "tend") await tend(a, reminder, this.#world, this.#aftermath, call);
+        if (duty === "expire") await expire(a, reminder, this.#world, call, deadline);
+      }, call.signal);
+    await this.#world.ports.tracing.span(`${CONTEXT} reminder`, call, work, { attributes: { "strata.reminder": duty ?? "(other)" } });
   }
 
   async deactivate(id: string): Promise<void> {

@@ -8,7 +8,7 @@ import { type Activation, keyOf, type Loaded } from "./activation.ts";
 import { commit } from "./commit.ts";
 import { load, loadProven } from "./load.ts";
 import type { Call, Ports } from "./ports.ts";
-import { CONTEXT, letGo, register, registerExpiry, remind } from "./reminding.ts";
+import { CONTEXT, letGo, registerClearing, registerExpiry, remind } from "./reminding.ts";
 import type { World } from "./world.ts";
 
 /** Ends the name of a context whose time has run out, as far as the deadline allows. */
@@ -38,8 +38,7 @@ async function bury(a: Activation, loaded: Loaded, { ports }: World, call: Call)
   a.loaded = { ...loaded, buried: true };
   a.buriedAt ??= ports.clock.elapsed();
   ports.events.ended(a.id, loaded.state.version);
-  const { dropDelayMs, tendMs } = ports.settings;
-  await register(a, "expire", dropDelayMs, Math.max(tendMs, dropDelayMs / 2), ports);
+  await registerClearing(a, ports);
 }
 
 /** What an `expire` reminder does: ends the name when it is time, deletes its contents when that is due, and is cancelled when all is done. */

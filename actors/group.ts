@@ -1,7 +1,8 @@
 // Group commit (C4): records of concurrent turns of different contexts go to the store in one call, one call in flight at a time.
 
 import type { Limits } from "../protocol/limits.ts";
-import type { Call, Clock, Events, Store } from "./ports.ts";
+import { millis } from "../protocol/units.ts";
+import type { Call, Ports } from "./ports.ts";
 
 type Outcome = "created" | "unknown";
 type Member = {
@@ -13,16 +14,15 @@ type Member = {
   readonly settle: (outcome: Outcome) => void;
 };
 
+type GroupPorts = Pick<Ports, "store" | "clock" | "events" | "tracing">;
+
 export class Group {
-  readonly #ports: { readonly store: Store; readonly clock: Clock; readonly events: Events };
+  readonly #ports: GroupPorts;
   readonly #limits: Pick<Limits, "records_per_group" | "bytes_per_group">;
   readonly #waiting: Member[] = [];
   #flying = false;
 
-  constructor(
-    ports: { readonly store: Store; readonly clock: Clock; readonly events: Events },
-    limits: Pick<Limits, "records_per_group" | "bytes_per_group">,
-  ) {
+  constructor(ports: GroupPorts, limits: Pick<Limits, "records_per_group" | "bytes_per_group">) {
     this.#ports = ports;
     this.#limits = limits;
   }
@@ -68,15 +68,25 @@ export class Group {
     for (const member of members) member.settle(standing.has(member.key) ? "unknown" : again);
   }
 
-  async #write(members: readonly Member[]): Promise<Outcome> {
-    const from = this.#ports.clock.elapsed();
+  /** A span of one member's trace, to which the others' spans are linked. */
+  #write(members: readonly Member[]): Promise<Outcome> {
+    const { clock, events, store, tracing } = this.#ports;
+    // A trace that nobody records is no place for it.
+    const leader = members.find(({ call }) => call.traceparent?.endsWith("-01")) ?? members[0];
+    // Not the callers' signals: one who goes away must not fail the others.
+    const traceparent = leader?.call.traceparent;
+    const call: Call = traceparent === undefined ? {} : { traceparent };
     // One order for all hosts, so that two transactions never wait for each other's rows.
     const entries = members.map(({ key, value }) => ({ key, value })).sort((a, b) => (a.key < b.key ? -1 : 1));
-    const traceparent = members[0]?.call.traceparent;
-    // Not the callers' signals: one who goes away must not fail the others.
-    const outcome = await this.#ports.store.create(entries, traceparent === undefined ? {} : { traceparent });
-    this.#ports.events.group(members.length, outcome, (this.#ports.clock.elapsed() - from) as typeof from);
-    return outcome;
+    const write = async (call: Call): Promise<Outcome> => {
+      const from = clock.elapsed();
+      const outcome = await store.create(entries, call);
+      events.group(members.length, outcome, millis(clock.elapsed() - from));
+      return outcome;
+    };
+    const attributes = { "strata.group.size": members.length };
+    const also = members.filter((member) => member !== leader).map((member) => member.call);
+    return tracing.span("group commit", call, write, { kind: "call", attributes, outcome: (outcome) => outcome, also });
   }
 
   async #standing(members: readonly Member[]): Promise<Set<string>> {

@@ -90,20 +90,21 @@ class Loading {
 
   async run(hot: Hot, head: Stored | undefined, proven: Proof, wanted: readonly number[]): Promise<Loaded> {
     let { state, sealed, rows } = await this.#begin(hot, head, wanted);
-    let hole = 0;
+    let gap = "";
     for (let round = 0; round < limits.load_rounds; round++) {
       const read = await this.#readRecords(state, rows);
       state = read.state;
       rows = [];
       const [tombstone] = await this.#read(keyOf.tombstone(this.#a.id));
       const unsealed = proofNow(this.#ports.clock);
-      if (tombstone !== undefined) return this.#done({ state: { ...state, ended: true }, sealed }, proven, unsealed, true);
       const [page] = await this.#read(keyOf.page(this.#a.id, sealed.page + 1));
+      // A bulk read is no snapshot, and among records that were sealed there may be ghosts: what is wrong with them must be so twice, and no page come.
+      const stable = read.gap === undefined || read.gap.message === gap;
       if (page !== undefined) ({ state, sealed } = await this.#goOn({ state, sealed }, page));
-      else if (read.hole === 0) return this.#done({ state, sealed }, proven, unsealed, false);
-      // A bulk read is no snapshot, so a hole is read again. What is missing then, and in no page, was taken away.
-      else if (read.hole === hole) throw broken(hole, "it is missing");
-      hole = read.hole;
+      else if (stable && tombstone !== undefined) return this.#done({ state: this.#ended(state), sealed }, proven, unsealed, true);
+      else if (read.gap === undefined) return this.#done({ state, sealed }, proven, unsealed, false);
+      else if (stable) throw read.gap;
+      gap = read.gap?.message ?? "";
     }
     throw tooFast();
   }
@@ -111,6 +112,11 @@ class Loading {
   /** Keeps what was read for readers to come. */
   keep(hot: Hot): void {
     for (const entry of [...this.#besides.values(), ...this.#folded.values()]) hot.put(this.#a.id, entry);
+  }
+
+  /** Under a tombstone, records without the last of all are what is left of them, or ghosts: nothing to go by. */
+  #ended(state: State): State {
+    return state.ended ? state : { ...this.#empty(), ended: true };
   }
 
   #done({ state, sealed }: Folded, proven: Proof, unsealed: Proof, buried: boolean): Loaded {
@@ -131,8 +137,7 @@ class Loading {
       return { state: this.#empty(), sealed: NOT_SEALED, rows: [] };
     this.#a.head = version;
     for (const [v, bytes] of rows)
-      if (v <= version && v > hint.sealed.to && bytes !== undefined)
-        this.#besides.set(v, hot.get(this.#a.id, v) ?? this.#decode(v, bytes));
+      if (v <= version && v > hint.sealed.to && bytes !== undefined) this.#besides.set(v, hot.get(this.#a.id, v) ?? this.#decode(v, bytes));
     return { ...hint, rows: rows.filter(([v]) => v > version) };
   }
 
@@ -140,16 +145,20 @@ class Loading {
     return emptyState(this.#a.id, this.#ports.codec.genesis(this.#a.id));
   }
 
-  /** Folds records from `from` on until one is absent. `hole`: the version of one that is absent before one that is present, or 0. */
-  async #readRecords(from: State, known: readonly Row[]): Promise<{ readonly state: State; readonly hole: number }> {
+  /** Folds records from `from` on until one is absent. `gap`: why those that stand after it do not follow. */
+  async #readRecords(from: State, known: readonly Row[]): Promise<{ readonly state: State; readonly gap?: ContextError }> {
     let state = from;
     let rows = known;
     for (let round = 0; round < limits.versions_per_context; round++) {
       if (rows.length === 0) rows = await this.#readMany(range(state.version + 1, state.version + limits.records_per_bulk));
-      const absent = rows.findIndex(([, bytes]) => bytes === undefined);
-      for (const [version, bytes] of rows.slice(0, absent < 0 ? rows.length : absent))
-        if (bytes !== undefined) state = this.#take(state, this.#decode(version, bytes));
-      if (absent >= 0) return { state, hole: rows.slice(absent).some(([, bytes]) => bytes !== undefined) ? state.version + 1 : 0 };
+      for (const [i, [version, bytes]] of rows.entries()) {
+        if (bytes === undefined)
+          return rows.slice(i).some(([, later]) => later !== undefined) ? { state, gap: broken(version, "it is missing") } : { state };
+        const entry = this.#decode(version, bytes);
+        const wrong = breach(state, entry);
+        if (wrong !== undefined) return { state, gap: broken(version, wrong) };
+        state = this.#take(state, entry);
+      }
       rows = [];
     }
     throw new ContextError("internal", "the context has more records than it may have");
@@ -177,13 +186,16 @@ class Loading {
   #replay({ state, sealed }: Folded, page: ReturnType<Codec["decodePage"]>): Folded {
     let folded = state;
     for (const [i, bytes] of page.records.entries())
-      if (page.from + i > folded.version) folded = this.#take(folded, this.#decode(page.from + i, bytes));
+      if (page.from + i > folded.version) {
+        const entry = this.#decode(page.from + i, bytes);
+        const wrong = breach(folded, entry);
+        if (wrong !== undefined) throw broken(entry.version, wrong);
+        folded = this.#take(folded, entry);
+      }
     return { state: folded, sealed: { page: sealed.page + 1, to: page.to } };
   }
 
   #take(state: State, entry: Entry): State {
-    const wrong = breach(state, entry);
-    if (wrong !== undefined) throw broken(state.version + 1, wrong);
     this.#folded.set(entry.version, entry);
     return apply(state, entry);
   }

@@ -125,9 +125,20 @@ export interface Events {
   failed(id: string, doing: string, reason: unknown): void;
 }
 
+/** What a span tells beside its name: few values each, never ids or content. */
+export type About<T> = {
+  /** Whether it serves a call (the default) or makes one. */
+  readonly kind?: "turn" | "call";
+  readonly attributes?: Readonly<Record<string, string | number>>;
+  /** What came of it, where it did not throw. */
+  readonly outcome?: (result: T) => string;
+  /** Others for whom this is done as well: their spans and this one name each other. */
+  readonly also?: readonly Call[];
+};
+
 export interface Tracing {
   /** Runs `work` as a span of the caller's trace; the call it is handed carries the span on. */
-  span<T>(name: string, call: Call, work: (call: Call) => Promise<T>): Promise<T>;
+  span<T>(name: string, call: Call, work: (call: Call) => Promise<T>, about?: About<T>): Promise<T>;
 }
 
 /** What operators may set; tests shorten the times. */

@@ -15,7 +15,8 @@ export async function prepare(a: Activation, loaded: Loaded, draft: Draft, world
   const { ports } = world;
   const birth = draft.version === 1 && a.defaults === undefined;
   const subjects = [...new Set(draft.items.flatMap((item) => item.subjects))];
-  if (!birth && isReminded(a, ports) && draft.policy === null && loaded.table !== undefined && loaded.keys.hasRoots(subjects)) return "ready";
+  if (!birth && isReminded(a, ports) && draft.policy === null && loaded.table !== undefined && loaded.keys.hasRoots(subjects))
+    return "ready";
 
   const [entered] = await Promise.all([birth ? ports.directory.enter(a.id) : undefined, remind(a, ports)]);
   if (entered?.ok === false) return entered;

@@ -30,7 +30,7 @@ export async function remind(a: Activation, ports: Ports): Promise<void> {
   if (old !== undefined) await ports.reminders.cancel(CONTEXT, a.id, old.name);
 }
 
-export async function register(a: Activation, duty: Duty, due: number, period: number, ports: Ports): Promise<void> {
+async function register(a: Activation, duty: Duty, due: number, period: number, ports: Ports): Promise<void> {
   const since = proofNow(ports.clock);
   const name = `${duty}-${Buffer.from(ports.die.bytes(6)).toString("hex")}`;
   await ports.reminders.register(CONTEXT, a.id, name, millis(due), millis(period));
@@ -55,6 +55,12 @@ function isOld(a: Activation, reminder: string, ports: Ports): boolean {
   if (others.size >= limits.reminders_known) others.clear();
   others.set(reminder, now);
   return false;
+}
+
+/** The contents of a name that has ended go D from now. */
+export async function registerClearing(a: Activation, ports: Ports): Promise<void> {
+  const { dropDelayMs, tendMs } = ports.settings;
+  await register(a, "expire", dropDelayMs, Math.max(tendMs, dropDelayMs / 2), ports);
 }
 
 /** A reminder of duty `expire`: it fires when the time to live runs out, and when that has moved by then, another one is set. */

@@ -8,7 +8,7 @@ import { loadProven } from "./load.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Call, Ports } from "./ports.ts";
 import { entries } from "./records.ts";
-import { letGo, registerExpiry } from "./reminding.ts";
+import { letGo, registerClearing, registerExpiry } from "./reminding.ts";
 import { type Reporter, reportOf } from "./reporter.ts";
 import type { World } from "./world.ts";
 
@@ -32,8 +32,9 @@ export async function tend(a: Activation, reminder: string, world: World, { outb
 /** The end of a name that has one is looked after by a reminder of its own; one that was registered too early may have been cancelled since. */
 async function ensureExpiry(a: Activation, { state, table }: Loaded, ports: Ports): Promise<void> {
   if (a.reminders.own.has("expire")) return;
-  const expiry = state.ended ? state.at : expiryOf(state);
-  if (expiry !== undefined && table !== undefined) await registerExpiry(a, expiry, ports);
+  const expiry = expiryOf(state);
+  if (state.ended && table !== undefined) await registerClearing(a, ports);
+  else if (!state.ended && expiry !== undefined) await registerExpiry(a, expiry, ports);
 }
 
 /** Finds the events that are not known to be out. They may be told twice; their id says which version they are of. */

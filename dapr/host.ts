@@ -19,6 +19,8 @@ export type HostOptions = {
   /** Actors that are idle for so long are taken away, as a Go duration. */
   readonly actorIdleTimeout: string;
   readonly drainOngoingCallTimeout: string;
+  /** How long a sender may take for its headers, and for the whole of a request. Default 10 s and 30 s: the sidecar sends at once what it has. */
+  readonly patience?: { readonly headersMs: number; readonly requestMs: number };
   readonly events: Pick<Events, "failed">;
 };
 
@@ -34,16 +36,26 @@ export type Host = {
 const KEEP_ALIVE_MS = 100_000;
 const HEADERS_MS = 10_000;
 const REQUEST_MS = 30_000;
+const LOOK_MS = 1_000;
 /** How long a body that was refused may go on arriving. */
 const LINGER_MS = 2_000;
 const ACTOR_PATH = /^\/actors\/([^/]+)\/([^/]+)(?:\/method\/([^/]+)(?:\/([^/]+))?)?$/;
 
 export async function startHost(options: HostOptions): Promise<Host> {
   const serving = new Serving(options);
+  const { headersMs = HEADERS_MS, requestMs = REQUEST_MS } = options.patience ?? {};
   const server = createServer(
-    { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS },
+    {
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      headersTimeout: headersMs,
+      requestTimeout: requestMs,
+      // Otherwise Node looks every 30 s, and a slow sender has so much longer.
+      connectionsCheckingInterval: Math.min(headersMs, LOOK_MS),
+    },
     (request, response) => {
       serving.serve(request, response).catch((reason: unknown) => {
+        // A request that broke off is nobody's failure here, and nobody hears an answer.
+        if (request.readableAborted) return void response.destroy();
         options.events.failed("host", "serve", reason);
         if (!response.headersSent) send(response, 500, refuse("internal", "the call failed inside Strata"));
         else response.destroy();

@@ -73,7 +73,8 @@ export const limits = {
   head_every_versions: 128,
 
   // What waits to be done after a commit (C7).
-  tend_period_ms: 10_000,
+  /** A crash's leftovers (events, the directory) wait no longer than this; 10,000 contexts in use are 170 reminders a second. */
+  tend_period_ms: 60_000,
   expire_due_max_ms: 30 * 24 * 60 * 60 * 1000,
   expire_period_max_ms: 60 * 60 * 1000,
   events_per_publish: 256,

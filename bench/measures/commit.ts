@@ -1,31 +1,65 @@
-// Commits: turns of 1 KB, each durable when it is answered, by c closed loops, a fresh context every 100 turns; and the floor's writes the same way.
-import type { Growing } from "../client.ts";
-import { runPhase, type Phase, type Sample, type Step } from "../load.ts";
+// Commits: turns of 1 KB, each durable when it is answered, by c closed loops, a fresh context every 100 turns; and the floor's writes likewise.
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Growing, unused } from "../client.ts";
+import { medianOf, runLoops, type Sample, type Step } from "../loops.ts";
+import type { Plan } from "../plan.ts";
+import { cpuOf } from "../processes.ts";
 import type { Rig } from "../rig.ts";
+import { type Row, rowOf } from "../rows.ts";
 
 const TURNS_PER_CONTEXT = 100;
-export function ours({ client }: Rig): Step {
-  let context: Growing = client.context();
+
+export interface Commits {
+  /** Numbers of callers at once. */
+  readonly callers: readonly number[];
+  /** What stands behind the measure's name: how the host ran. */
+  readonly suffix: string;
+}
+
+/** Ours and the floor's in turns, each round in the other order. */
+export async function measureCommits(rig: Rig, { callers, suffix }: Commits, plan: Plan, report: (line: string) => void): Promise<Row[]> {
+  const ours = new Map<number, Sample[]>(callers.map((c) => [c, []]));
+  const floors = new Map<number, Sample[]>(callers.map((c) => [c, []]));
+  for (let round = 1; round <= plan.rounds; round++) {
+    const runOurs = async (): Promise<void> => {
+      for (const [c, samples] of ours) samples.push(await runLoops(loops(c, () => turnOf(rig)), plan.ours, () => cpuOf(rig.hostPid())));
+      await sleep(plan.ebbMs);
+    };
+    const runFloors = async (): Promise<void> => {
+      for (const [c, samples] of floors)
+        samples.push(await runLoops(loops(c, () => writeOf(rig)), plan.floor, () => cpuOf(rig.floorPid())));
+    };
+    for (const run of round % 2 === 1 ? [runOurs, runFloors] : [runFloors, runOurs]) await run();
+    for (const c of callers) report(`${rig.store}: commit${suffix}, c=${c}, round ${round}: ${told(ours.get(c))}, floor ${told(floors.get(c))}`);
+  }
+  return callers.flatMap((c) => rowsOf(`commit${suffix}`, rig.store, c, ours.get(c) ?? [], floors.get(c) ?? []));
+}
+
+const loops = (c: number, make: () => Step): Step[] => Array.from({ length: c }, make);
+
+function turnOf(rig: Rig): Step {
+  return everHundred((context) => rig.client.append(context));
+}
+
+function writeOf(rig: Rig): Step {
+  return everHundred((written) => rig.floor.write(written));
+}
+
+function everHundred(grow: (one: Growing) => Promise<void>): Step {
+  let one = unused();
   return async () => {
-    if (context.version === TURNS_PER_CONTEXT) context = client.context();
-    await client.append(context);
+    if (one.version === TURNS_PER_CONTEXT) one = unused();
+    await grow(one);
   };
 }
 
-export function floors({ caller, client }: Rig): Step {
-  let { id } = client.context();
-  let written = 0;
-  const body = JSON.stringify({ grant: "x".repeat(200), text: "x".repeat(1_100) });
-  return async () => {
-    if (written === TURNS_PER_CONTEXT) {
-      ({ id } = client.context());
-      written = 0;
-    }
-    const answer = await caller.call("Floor", id, "write", body);
-    written++;
-    if (answer !== `{"ok":true,"version":${written}}`) throw new Error(`the floor answered ${answer}`);
-  };
+function rowsOf(measure: string, store: string, c: number, ours: readonly Sample[], floors: readonly Sample[]): Row[] {
+  const row = (name: string, unit: string, figure: "rate" | "p50" | "p99" | "cost"): Row[] =>
+    rowOf({ measure: `${measure}, ${name}`, store, c, unit }, medianOf(ours, figure), medianOf(floors, figure));
+  return [...row("rate", "turns/s", "rate"), ...row("p50", "ms", "p50"), ...row("p99", "ms", "p99"), ...row("CPU of the app", "us/turn", "cost")];
 }
 
-export const measure = (make: (rig: Rig) => Step, rig: Rig, c: number, phase: Phase): Promise<Sample> =>
-  runPhase(Array.from({ length: c }, () => make(rig)), phase);
+function told(samples: readonly Sample[] | undefined): string {
+  const { rate, p50, p99 } = samples?.at(-1) ?? { rate: Number.NaN, p50: Number.NaN, p99: Number.NaN };
+  return `${rate.toFixed(0)}/s (p50 ${p50.toFixed(2)}, p99 ${p99.toFixed(1)} ms)`;
+}

@@ -79,30 +79,20 @@ export class State {
   async #delete(call: Call): Promise<Answer> {
     const [store, key] = this.#storeAndKey(call);
     const query = new URLSearchParams(call.query);
-    const etag = call.headers["if-match"];
-    const change: Delete = { kind: "delete", key: this.#rowKey(store, key, key), etag: etag === "" ? undefined : etag };
-    try {
-      checkOptions(query.get("concurrency") ?? "", query.get("consistency") ?? "");
-    } catch (reason) {
-      if (reason instanceof StoreError) return refused(500, "ERR_STATE_DELETE", `failed deleting state with key ${key}: ${reason.message}`);
-      throw reason;
-    }
+    const [concurrency, consistency] = [query.get("concurrency") ?? "", query.get("consistency") ?? ""];
+    const change = deletion(this.#rowKey(store, key, key), call.headers["if-match"] ?? "", concurrency, consistency);
     const failures = await this.#write([change], "each");
     if (failures === undefined) return unknown("ERR_STATE_DELETE", `failed deleting state with key ${key}`);
     const failure = failures[0];
     if (failure === undefined) return nothing;
-    return refused(
-      failure instanceof EtagMismatch ? 409 : 500,
-      "ERR_STATE_DELETE",
-      `failed deleting state with key ${key}: ${failure.message}`,
-    );
+    const message = `failed deleting state with key ${key}: ${failure.message}`;
+    return refused(failure instanceof EtagMismatch ? 409 : 500, "ERR_STATE_DELETE", message);
   }
 
   #bulk(call: Call): Answer {
     const store = this.#store(call);
     const keys = understood(call, malformedBody, (body) => {
-      if (body === null) return [];
-      const list = object(body, "BulkGetRequest").keys ?? member(Object(body), "keys") ?? [];
+      const list = body === null ? [] : (member(object(body, "BulkGetRequest"), "keys") ?? []);
       if (!Array.isArray(list)) throw new GoJsonError("keys must be an array of strings");
       return list.map((key) => string(key, "keys"));
     });
@@ -178,7 +168,8 @@ export class State {
         throw new Refused(refused(400, "ERR_NOT_SUPPORTED_STATE_OPERATION", `operation type ${kind} not supported`));
       const request = object(member(operation, "request") ?? {}, "request");
       const key = this.#rowKey(store, string(member(request, "key"), "Key"), "");
-      return kind === "upsert" ? upsert(request, key, common) : deletion(request, key);
+      if (kind === "upsert") return upsert(request, key, common);
+      return deletion(key, string(member(request, "etag"), "etag"), ...optionsOf(request));
     });
   }
 
@@ -237,32 +228,36 @@ function string(value: unknown, field: string): string {
 }
 
 function upsert(request: Readonly<Record<string, unknown>>, key: string, common: Readonly<Record<string, string>>): Change {
-  const options = object(member(request, "options") ?? {}, "options");
   const etag = string(member(request, "etag"), "etag");
   const metadata = { ...strings(member(request, "metadata")), ...common };
   const value = writeGoJson(member(request, "value"));
-  const concurrency = string(member(options, "concurrency"), "concurrency");
-  const consistency = string(member(options, "consistency"), "consistency");
-  try {
+  const [concurrency, consistency] = optionsOf(request);
+  return unlessRefused(() => {
     checkOptions(concurrency, consistency);
     const ttlSeconds = readTtl(metadata.ttlInSeconds);
-    return { kind: "upsert", key, value, etag: etag === "" ? undefined : etag, createOnly: concurrency === "first-write", ttlSeconds };
+    return { kind: "upsert", key, value, etag: etag || undefined, createOnly: concurrency === "first-write", ttlSeconds };
+  });
+}
+
+function deletion(key: string, etag: string, concurrency: string, consistency: string): Change {
+  return unlessRefused(() => {
+    checkOptions(concurrency, consistency);
+    return { kind: "delete", key, etag: etag || undefined };
+  });
+}
+
+function unlessRefused(make: () => Upsert | Delete): Change {
+  try {
+    return make();
   } catch (reason) {
     if (reason instanceof StoreError) return reason;
     throw reason;
   }
 }
 
-function deletion(request: Readonly<Record<string, unknown>>, key: string): Change {
-  const etag = string(member(request, "etag"), "etag");
+function optionsOf(request: Readonly<Record<string, unknown>>): [concurrency: string, consistency: string] {
   const options = object(member(request, "options") ?? {}, "options");
-  try {
-    checkOptions(string(member(options, "concurrency"), "concurrency"), string(member(options, "consistency"), "consistency"));
-  } catch (reason) {
-    if (reason instanceof StoreError) return reason;
-    throw reason;
-  }
-  return { kind: "delete", key, etag: etag === "" ? undefined : etag };
+  return [string(member(options, "concurrency"), "concurrency"), string(member(options, "consistency"), "consistency")];
 }
 
 function strings(value: unknown): Record<string, string> {

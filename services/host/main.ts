@@ -3,8 +3,8 @@ import { ContextError } from "../../protocol/errors.ts";
 import { iso } from "../../protocol/units.ts";
 import { makeEvents } from "../telemetry/events.ts";
 import { jsonLog } from "../telemetry/log.ts";
-import { stopTelemetry } from "../telemetry/start.ts";
-import { makeTracing } from "../telemetry/tracing.ts";
+import { isTraced, stopTelemetry } from "../telemetry/start.ts";
+import { makeTracing, passTraces } from "../telemetry/tracing.ts";
 import { readConfig } from "./config.ts";
 import { openHost } from "./host.ts";
 
@@ -15,7 +15,12 @@ try {
     (line) => process.stderr.write(line),
     () => iso(systemClock.now()),
   );
-  const host = await openHost(config, { clock: systemClock, die: systemDie, events: makeEvents(log), tracing: makeTracing() });
+  const host = await openHost(config, {
+    clock: systemClock,
+    die: systemDie,
+    events: makeEvents(log),
+    tracing: isTraced ? makeTracing() : passTraces,
+  });
   await host.serve(config.sidecar);
   log("info", "serving", { port: host.port });
   await signalled();

@@ -13,8 +13,8 @@ import { importLimits } from "../import/limits.ts";
 import { Display } from "../import/progress.ts";
 import { makeEvents } from "../telemetry/events.ts";
 import { jsonLog } from "../telemetry/log.ts";
-import { stopTelemetry } from "../telemetry/start.ts";
-import { makeTracing } from "../telemetry/tracing.ts";
+import { isTraced, stopTelemetry } from "../telemetry/start.ts";
+import { makeTracing, passTraces } from "../telemetry/tracing.ts";
 import { readStartConfig, type StartConfig, usage } from "./config.ts";
 import { rootKeyIn } from "./data.ts";
 import { type Stack, startStack } from "./stack.ts";
@@ -76,8 +76,9 @@ function open(config: StartConfig, rootKey: string): Promise<Stack> {
     (line) => process.stderr.write(line),
     () => iso(systemClock.now()),
   );
-  const around = { clock: systemClock, die: systemDie, events: makeEvents(log), tracing: makeTracing() };
-  return startStack({ port: config.port, dataDir: config.dataDir, config: host }, around);
+  const { problem, ...events } = makeEvents(log);
+  const around = { clock: systemClock, die: systemDie, events, tracing: isTraced ? makeTracing() : passTraces };
+  return startStack({ port: config.port, dataDir: config.dataDir, config: host, onProblem: problem }, around);
 }
 
 async function importSamples(client: Client, quiet: boolean): Promise<void> {

@@ -19,6 +19,8 @@ export type StackOptions = {
   readonly dataDir: string;
   /** What a host reads from its environment; its port, tokens and sidecar are this stack's own. */
   readonly config: HostConfig;
+  /** Hears of what goes wrong in the sidecar and no caller hears of. */
+  readonly onProblem: (what: string, cause?: unknown) => void;
 };
 export type Stack = { readonly url: string; close(): Promise<void> };
 
@@ -66,7 +68,7 @@ async function startSidecar(
       components: { stateStores: [config.stateStore], pubsubs: [{ name: config.pubsub, callerTopics: ["untrusted"], retries: RETRIES }] },
       clock: around.clock,
       die: around.die,
-      onProblem: (what, cause) => around.events.failed("sidecar", what, cause),
+      onProblem: options.onProblem,
     });
   } catch (reason) {
     throw understood(reason, options) ?? reason;

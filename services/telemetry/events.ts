@@ -1,80 +1,115 @@
 // Every event that is reported: one function each, so that a counter and its log line cannot drift apart. Attributes of metrics have few values;
-// ids go to the log only; content goes nowhere (P5).
+// ids go to the log only; content goes nowhere (P5). Names and units follow OpenTelemetry's conventions; docs/telemetry.md lists them all.
 
 import { metrics } from "@opentelemetry/api";
 import type { Events } from "../../actors/ports.ts";
 import { ContextError } from "../../protocol/errors.ts";
+import { deedOf, idOf, methodOf } from "./names.ts";
 
 export type Level = "debug" | "info" | "warn" | "error";
 export type Log = (level: Level, message: string, fields: Readonly<Record<string, string | number>>) => void;
 
-export function makeEvents(log: Log): Events {
-  const meter = metrics.getMeter("strata");
-  const turns = meter.createCounter("strata.turns", { description: "calls of actors, by method and outcome" });
-  const turnMs = meter.createHistogram("strata.turn.duration", { unit: "ms", description: "time in the actor, its queue included" });
-  const queue = meter.createHistogram("strata.queue.length", { description: "turns of the context that a call found before it" });
-  const activations = meter.createCounter("strata.activations", { description: "contexts read from the store" });
-  const commits = meter.createCounter("strata.commits", { description: "records written" });
-  const groups = meter.createHistogram("strata.group.size", { description: "records in one call to the store" });
-  const groupMs = meter.createHistogram("strata.group.duration", { unit: "ms", description: "time of one call to the store" });
-  const unknowns = meter.createCounter("strata.unknowns", { description: "writes that were not answered with success, by what was found" });
-  const ghosts = meter.createCounter("strata.ghosts", { description: "records that were written too late to count" });
-  const ends = meter.createCounter("strata.ends", { description: "names that ended" });
-  const tends = meter.createCounter("strata.tends", { description: "reminders served, by what was left" });
-  const failures = meter.createCounter("strata.failures", { description: "calls that failed inside Strata or for want of the store" });
+/** Beside what actors report. */
+export type MoreEvents = {
+  /** Something went wrong in the embedded sidecar that no caller hears of. `what` is our own text, never a caller's. */
+  problem(what: string, cause?: unknown): void;
+};
 
+export function makeEvents(log: Log): Events & MoreEvents {
+  const m = instruments();
   return {
     turn(id, method, outcome, took) {
-      turns.add(1, { method: known(method), outcome });
-      turnMs.record(took, { method: known(method) });
-      if (outcome !== "ok") log("info", "call refused", { id: idOf(id), method: known(method), code: outcome });
+      const named = methodOf(id, method);
+      m.turns.add(1, { "strata.method": named, "strata.outcome": outcome });
+      m.turnDuration.record(took / 1_000, { "strata.method": named });
+      if (outcome === "conflict") m.conflicts.add(1, { "strata.conflict": "refused" });
+      if (outcome === "ok") log("debug", "call answered", { id: idOf(id), method: named, ms: Math.round(took) });
+      else log("info", "call refused", { id: idOf(id), method: named, code: outcome, ms: Math.round(took) });
     },
-    queued: (_id, length) => queue.record(length),
+    queued(id, length) {
+      m.queueLength.record(length);
+      if (length > 0) log("debug", "call queued", { id: idOf(id), length });
+    },
     activated(id, version, took) {
-      activations.add(1);
+      m.activations.add(1);
+      m.activationDuration.record(took / 1_000);
       log("debug", "context activated", { id, version, ms: Math.round(took) });
     },
     committed(id, version) {
-      commits.add(1);
+      m.commits.add(1);
       log("debug", "version committed", { id, version });
     },
     group(records, outcome, took) {
-      groups.record(records, { outcome });
-      groupMs.record(took, { outcome });
+      m.groupSize.record(records, { "strata.outcome": outcome });
+      m.groupDuration.record(took / 1_000, { "strata.outcome": outcome });
+      log("debug", "records sent", { records, outcome, ms: Math.round(took) });
     },
     unknown(id, version, settled) {
-      unknowns.add(1, { settled });
+      m.unknowns.add(1, { "strata.settled": settled });
+      if (settled === "other") m.conflicts.add(1, { "strata.conflict": "lost" });
       log("warn", "a write was not confirmed", { id, version, settled });
     },
     ghost(id, version) {
-      ghosts.add(1);
+      m.ghosts.add(1);
       log("warn", "a record was written too late to count", { id, version });
     },
     ended(id, version) {
-      ends.add(1);
+      m.ends.add(1);
       log("info", "a name ended", { id, version });
     },
-    tended: (_id, work) => tends.add(1, { work }),
+    tended(id, work) {
+      m.tends.add(1, { "strata.work": work });
+      log("debug", "a context was tended", { id, work });
+    },
     failed(id, doing, reason) {
-      const code = reason instanceof ContextError ? reason.code : "internal";
-      failures.add(1, { code });
-      log(code === "internal" ? "error" : "warn", "a call failed", { id: idOf(id), doing: known(doing), ...told(reason) });
+      const code = codeOf(reason);
+      m.failures.add(1, { "error.type": code });
+      log(code === "internal" ? "error" : "warn", "a call failed", { id: idOf(id), doing: deedOf(id, doing), ...told(reason) });
+    },
+    problem(what, cause) {
+      m.failures.add(1, { "error.type": "sidecar" });
+      log("warn", "the embedded sidecar has a problem", { what, ...(cause === undefined ? {} : told(cause)) });
     },
   };
 }
+
+/** Bounds of histograms: seconds, and numbers of things. */
+const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const things = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256];
+
+function instruments() {
+  const meter = metrics.getMeter("strata");
+  const counter = (name: string, unit: string, description: string) => meter.createCounter(name, { unit, description });
+  const duration = (name: string, description: string) =>
+    meter.createHistogram(name, { unit: "s", description, advice: { explicitBucketBoundaries: seconds } });
+  const size = (name: string, unit: string, description: string) =>
+    meter.createHistogram(name, { unit, description, advice: { explicitBucketBoundaries: things } });
+  return {
+    turns: counter("strata.turns", "{turn}", "Calls of actors, by method and by what they were answered"),
+    turnDuration: duration("strata.turn.duration", "Time in the actor, its queue included"),
+    queueLength: size("strata.queue.length", "{turn}", "Turns of the same context that a call found before it"),
+    activations: counter("strata.activations", "{activation}", "Contexts read from the store"),
+    activationDuration: duration("strata.activation.duration", "Time to read a context from the store"),
+    commits: counter("strata.commits", "{record}", "Records that were written and count"),
+    groupSize: size("strata.group.size", "{record}", "Records in one call to the store"),
+    groupDuration: duration("strata.group.duration", "Time of one call to the store"),
+    unknowns: counter("strata.unknowns", "{write}", "Writes that were not answered with success, by what was found afterwards"),
+    conflicts: counter("strata.conflicts", "{conflict}", "Turns that met another: refused to the caller, or lost to another activation"),
+    ghosts: counter("strata.ghosts", "{record}", "Records that were written too late to count"),
+    ends: counter("strata.ends", "{context}", "Names that ended"),
+    tends: counter("strata.tends", "{reminder}", "Reminders served, by what was left to do"),
+    failures: counter("strata.failures", "{failure}", "Calls that failed inside Strata or for want of the store, by code"),
+  };
+}
+
+const codeOf = (reason: unknown): string => (reason instanceof ContextError ? reason.code : "internal");
 
 /** What may be said of a failure: our own messages hold no content; of others only their kind and where they arose. */
 function told(reason: unknown): Record<string, string> {
   if (reason instanceof ContextError) return { code: reason.code, reason: reason.message };
   if (!(reason instanceof Error)) return { reason: typeof reason };
-  const at =
-    reason.stack
-      ?.split("\n")
-      .find((line) => line.includes(".ts:"))
-      ?.trim() ?? "";
-  return { reason: reason.name, at };
+  // Without the message, which may quote what was being read, and may look like a place in the code.
+  const frames = (reason.stack ?? "").split(reason.message).at(-1)?.split("\n") ?? [];
+  const at = frames.find((line) => /^ {4}at (?:[\w.#<>[\] ]{1,80} \()?file:\/\/[^\s()]+\.ts:\d+:\d+\)?$/.test(line));
+  return { reason: /^[A-Za-z]{1,64}$/.test(reason.name) ? reason.name : "Error", at: at?.trim() ?? "" };
 }
-
-/** Names from outside are reported only where they look like names. */
-const known = (name: string): string => (/^[a-z][a-z/.-]{0,31}$/.test(name) ? name : "(other)");
-const idOf = (id: string): string => (/^[a-z0-9.-]{1,127}$/.test(id) ? id : "(malformed)");

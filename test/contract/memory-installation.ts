@@ -1,7 +1,7 @@
 // A host with its actors on in-memory ports: everything but a sidecar and a store.
 
 import { setImmediate as turnOver } from "node:timers/promises";
-import { type Host, startHost } from "../../dapr/host.ts";
+import { type Host, type HostOptions, startHost } from "../../dapr/host.ts";
 import { iso } from "../../protocol/units.ts";
 import { makeEvents } from "../../services/telemetry/events.ts";
 import { jsonLog } from "../../services/telemetry/log.ts";
@@ -20,7 +20,10 @@ export type MemoryInstallation = Installation & { readonly world: MemoryWorld };
 /** One life of the host: what ends with kill -9. */
 type Life = { readonly host: Host; readonly end: AbortController };
 
+type Patience = Pick<HostOptions, "patience">;
+
 class InMemory implements Installation {
+  readonly #patience: Patience;
   readonly world = makeMemoryWorld();
   readonly sidecar = "none";
   readonly dropDelayMs = testSettings.dropDelayMs;
@@ -28,6 +31,10 @@ class InMemory implements Installation {
   readonly secrets = [TOKEN];
   #life: Life | undefined;
   #log = "";
+
+  constructor(patience: Patience) {
+    this.#patience = patience;
+  }
 
   async start(): Promise<void> {
     const end = new AbortController();
@@ -49,6 +56,7 @@ class InMemory implements Installation {
       actorIdleTimeout: "1h",
       drainOngoingCallTimeout: "1s",
       events,
+      ...this.#patience,
     });
     host.ready([contexts, tenants]);
     this.#life = { host, end };
@@ -114,8 +122,8 @@ class InMemory implements Installation {
   }
 }
 
-export async function openInMemory(): Promise<MemoryInstallation> {
-  const installation = new InMemory();
+export async function openInMemory(patience: Patience = {}): Promise<MemoryInstallation> {
+  const installation = new InMemory(patience);
   await installation.start();
   return installation;
 }

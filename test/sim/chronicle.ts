@@ -156,6 +156,22 @@ export class Chronicle {
     this.#buriedAt = this.#oracle.now;
   }
 
+  /** Whether any record of it stands that the key table opens. */
+  opens(rows: ReadonlyMap<string, { readonly value: Uint8Array }>): boolean {
+    const table = rows.get(`${this.id}/keys`);
+    if (table === undefined) return false;
+    const keys = this.#oracle.codec.openKeys(this.id, table.value);
+    return [...rows].some(([key, { value }]) => {
+      if (!key.startsWith(`${this.id}/rec/`)) return false;
+      try {
+        this.#oracle.codec.attemptOf(keys, value);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+  }
+
   #dropped(kind: string, number: number, key: string, before: Uint8Array | undefined): void {
     const { dropDelayMs } = this.#oracle;
     const over = this.#buriedAt !== undefined && this.#oracle.now - this.#buriedAt >= dropDelayMs;

@@ -4,7 +4,7 @@ import type { ContextId } from "../../protocol/ids.ts";
 import { type Chronicle, isOf } from "./chronicle.ts";
 import { Host } from "./host.ts";
 import { judgeList } from "./replies.ts";
-import { type Arguments, keyOf, type Request } from "./request.ts";
+import type { Arguments, Request } from "./request.ts";
 import { rest } from "./schedule.ts";
 import { TENANT_NAME, type World } from "./world.ts";
 
@@ -97,18 +97,18 @@ function checkRemains(world: World, truth: Chronicle): void {
   if (reminders.length > 0) oracle.violate("C7", `reminders without work: ${reminders.join(", ")}`);
   if (truth.endedAt !== undefined) {
     if (truth.buriedAt === undefined) oracle.violate("C1", `${id} has ended, and there is no tombstone`);
-    // What landed when the contents were gone opens under no key.
+    // What lands when the contents are gone opens under no key; where both key and record landed, they go as well.
+    if (truth.opens(store.rows)) oracle.violate("C1", `${id} has ended, and what was written since can be read`);
     const left = [...store.rows.keys()].filter(
       (key) => key.startsWith(`${id}/`) && key !== `${id}/tombstone` && (store.written.get(key) ?? 0) < truth.clearedAt,
     );
     if (left.length > 0) oracle.violate("C1", `${id} has ended, and there are still ${left.join(", ")}`);
   }
-  for (const request of truth.requests) {
-    const version = keyOf(request) === undefined ? undefined : truth.versionOf(request);
-    const entry = version === undefined ? undefined : truth.entry(version);
-    if (entry === undefined || !isOf(request, entry)) continue;
-    if (request.deliveries.every(({ outcome }) => outcome === "none"))
-      oracle.violate("V3", `${id}: every try of ${JSON.stringify(request.asked)} was refused, and it stands as version ${version}`);
+  for (const { entry } of truth.log) {
+    const asked = truth.requests.filter((request) => isOf(request, entry) && truth.versionOf(request) === entry.version);
+    const tries = asked.flatMap(({ deliveries }) => deliveries);
+    if (tries.length > 0 && tries.every(({ outcome }) => outcome === "none"))
+      oracle.violate("V3", `${id}: every try of ${JSON.stringify(asked[0]?.asked)} was refused, and it stands as version ${entry.version}`);
   }
 }
 

@@ -53,7 +53,9 @@ export function judgeReply(truth: Chronicle, request: Request, text: string, del
   judge.judged[kind] = (judge.judged[kind] ?? 0) + 1;
   const hot = asked.method === "read" ? asked.fresh !== true : asked.method === "history" || asked.method === "diff";
   const oldest = truth.tailAt(delivery.began - (hot ? judge.hotMs : 0));
-  delivery.outcome = outcomeOf(reply);
+  // Who is told that the name has ended meanwhile is not told what became of the turn.
+  const ended = reply.code === "expired" && delivery.began <= (truth.endedAt ?? 0);
+  delivery.outcome = ended ? "unknown" : outcomeOf(reply);
   const it: Case = { truth, request, asked, reply, delivery, oldest, judge, wrong };
   if (!reply.ok) judgeRefusal(it);
   else if (asked.method === "append" || asked.method === "configure") judgeAcknowledgement(it);

@@ -173,6 +173,21 @@ test("A2: contents that were swapped, moved from another record, taken out or ad
     );
 });
 
+test("A2: a content that was written for the same place by another attempt is found when the record is verified", () => {
+  const book = full();
+  const last = book.do(append("d", [note("what was decided")]));
+  const { bytes } = codec.encode(id, book.keys, last.entry, ['{"content":"what was never decided"}']);
+  const [never = null] = packr.unpack(Buffer.from(bytes).subarray(1))[2] as Buffer[];
+  expect(() =>
+    codec.decode(
+      id,
+      book.keys,
+      withContents(last, () => [never]),
+      true,
+    ),
+  ).toThrow("not the one that its skeleton names");
+});
+
 test("A2: a content that is missing though its key is there was not erased, and is found", () => {
   const book = full();
   const [first] = book.written;

@@ -168,6 +168,21 @@ function letting({ on, app }: Sides): void {
     expect((await on().call(`Brief/${id}`, "m")).status).toBe(200);
     await app().until(() => gone().length === 2, "DELETE after the second use");
   });
+
+  test("actors: a call that comes while its actor is let go waits until the app has answered that", async () => {
+    const id = fresh("leaving");
+    await on().call(`Brief/${id}`, "before");
+    const gate = app().hold(`/actors/Brief/${id}`);
+    const leaving = await gate.next();
+    expect(leaving.heard.verb).toBe("DELETE");
+    const call = on().call(`Brief/${id}`, "after");
+    const other = fresh("other");
+    for (let round = 0; round < 20; round++) await on().call(`Actor/${other}`, "m");
+    expect(app().at(`/actors/Brief/${id}/method/after`)).toEqual([]);
+    leaving.reply();
+    expect((await call).status).toBe(200);
+    app().on(`/actors/Brief/${id}`, () => ({}));
+  });
 }
 
 function limiting({ on, app, env }: Sides): void {

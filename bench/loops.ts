@@ -1,0 +1,65 @@
+// Closed loops: each asks again as soon as it was answered.
+import { setTimeout as sleep } from "node:timers/promises";
+import { median, quantile } from "./statistics.ts";
+
+/** Makes one call and resolves when it was answered. */
+export type Step = () => Promise<void>;
+
+/** Milliseconds, unmeasured and then measured. */
+export interface Phase {
+  readonly warmMs: number;
+  readonly ms: number;
+}
+
+export interface Sample {
+  /** Calls a second. */
+  readonly rate: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+  /** What `meter` went up by, a call. */
+  readonly cost: number | undefined;
+}
+
+/** Runs all `steps` side by side and measures the calls that end within the phase. */
+export async function runLoops(steps: readonly Step[], { warmMs, ms }: Phase, meter: () => number | undefined): Promise<Sample> {
+  const from = performance.now() + warmMs;
+  const to = from + ms;
+  const took: number[] = [];
+  const metered = Promise.all([sleep(warmMs).then(meter), sleep(warmMs + ms).then(meter)]);
+  await Promise.all(
+    steps.map(async (step) => {
+      for (let began = performance.now(); began < to; ) {
+        await step();
+        const ended = performance.now();
+        if (ended >= from && ended < to) took.push(ended - began);
+        began = ended;
+      }
+    }),
+  );
+  const [before, after] = await metered;
+  const cost = before === undefined || after === undefined ? undefined : (after - before) / took.length;
+  return { rate: took.length / (ms / 1000), p50: quantile(took, 0.5), p99: quantile(took, 0.99), cost };
+}
+
+/** How long `work` took, ms. */
+export async function timed(work: () => Promise<unknown>): Promise<number> {
+  const began = performance.now();
+  await work();
+  return performance.now() - began;
+}
+
+/** `work` for each of `things`, at most `atOnce` at a time. */
+export async function forAll<T>(things: readonly T[], atOnce: number, work: (thing: T) => Promise<void>): Promise<void> {
+  const rest = things.values();
+  const runner = async (): Promise<void> => {
+    for (const thing of rest) await work(thing);
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, things.length) }, runner));
+}
+
+/** One sample out of several rounds: the median of each figure. */
+export const medianOf = (samples: readonly Sample[], figure: "rate" | "p50" | "p99" | "cost"): number | undefined => {
+  const figures = samples.map((sample) => sample[figure]).filter((value) => value !== undefined);
+  return figures.length === 0 ? undefined : median(figures);
+};

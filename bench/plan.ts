@@ -1,0 +1,44 @@
+// How much is measured. The whole plan takes a good quarter of an hour a store.
+import { limits } from "../protocol/limits.ts";
+import type { Phase } from "./loops.ts";
+
+export interface Plan {
+  readonly rounds: number;
+  /** Commits of ours: long enough unmeasured that what follows from commits (reminders, heads, the directory) is in what is measured. */
+  readonly ours: Phase;
+  /** Until that has ebbed away, before the floor is measured: it shares the machine. */
+  readonly ebbMs: number;
+  readonly floor: Phase;
+  /** Contexts that are loaded in each round, of each kind. */
+  readonly loads: number;
+  /** Loads before the first round, which are not measured: the code is warm, the contexts are not. */
+  readonly warmLoads: number;
+  /** Pairs of contexts in which a late turn is held against an early one, how late it is, and how many turns around it count. */
+  readonly growth: { readonly pairs: number; readonly late: number; readonly around: number };
+  readonly live: { readonly few: number; readonly many: number };
+}
+
+const EBB_MS = 1_500;
+
+export const wholePlan = (rounds: number): Plan => ({
+  rounds,
+  ours: { warmMs: limits.tend_period_ms + EBB_MS, ms: 6_000 },
+  ebbMs: limits.tend_period_ms + EBB_MS,
+  floor: { warmMs: 1_000, ms: 6_000 },
+  loads: 40,
+  warmLoads: 200,
+  growth: { pairs: 20, late: 1_000, around: 10 },
+  live: { few: 100, many: 10_000 },
+});
+
+/** Shows that it works; its figures show nothing. */
+export const quickPlan = (rounds: number): Plan => ({
+  rounds,
+  ours: { warmMs: 500, ms: 1_500 },
+  ebbMs: 500,
+  floor: { warmMs: 500, ms: 1_500 },
+  loads: 10,
+  warmLoads: 20,
+  growth: { pairs: 3, late: 200, around: 10 },
+  live: { few: 20, many: 200 },
+});
