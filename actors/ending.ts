@@ -18,13 +18,13 @@ export async function endName(a: Activation, world: World, call: Call, deadline:
     const loaded = await load(a, ports, world.hot, call);
     if (loaded.state.ended) return bury(a, loaded, world, call);
     if (!isExpired(loaded.state, ports.clock.now())) return;
-    await remind(a, ports); // Its event has to go out, and the directory to be told.
+    await remind(a, ports, call); // Its event has to go out, and the directory to be told.
     const key = loaded.keys.pseudonym("key", "strata/expire");
     const draft = endOf(loaded.state, ports.clock.now(), key, a.published);
     const entry = await commit(a, loaded, draft, [], world, call, deadline);
     if (entry === undefined) continue;
     world.committed(a, entry);
-    await remind(a, ports);
+    await remind(a, ports, call);
   }
 }
 

@@ -46,7 +46,7 @@ export interface Store {
 
 export interface Reminders {
   /** A durable periodic reminder, created or replaced. Throws ContextError "unavailable". */
-  register(type: string, id: string, name: string, due: Millis, period: Millis): Promise<void>;
+  register(type: string, id: string, name: string, due: Millis, period: Millis, call?: Call): Promise<void>;
   cancel(type: string, id: string, name: string): Promise<void>;
 }
 
@@ -58,7 +58,7 @@ export interface Bus {
 /** The tenant, as a context sees it. */
 export interface Directory {
   /** Enters the context before its first record; answers the tenant's policy for new contexts. */
-  enter(id: ContextId): Promise<{ readonly ok: true; readonly policy: Policy } | Refusal>;
+  enter(id: ContextId, call?: Call): Promise<{ readonly ok: true; readonly policy: Policy } | Refusal>;
   /** Tells version, time and end; false where it has to be told again. */
   report(tenant: TenantId, report: Report): Promise<boolean>;
 }
@@ -69,6 +69,8 @@ export interface ContextKeys {
   pseudonym(of: "key" | "request" | "subject", text: string): string;
   /** Whether there is a root for each of these subjects' pseudonyms. */
   hasRoots(subjects: readonly string[]): boolean;
+  /** How many subjects have a root once these have. */
+  countWith(subjects: readonly string[]): number;
 }
 
 /** How far a context is sealed: the number of the last page, and the last version in it; 0 and 0 where there is none. */

@@ -2,8 +2,9 @@
 
 import type { Draft } from "../core/record.ts";
 import { expiryOf, type State } from "../core/state.ts";
-import { ContextError, type Refusal } from "../protocol/errors.ts";
+import { ContextError, type Refusal, refuse } from "../protocol/errors.ts";
 import { tenantOf } from "../protocol/ids.ts";
+import { limits } from "../protocol/limits.ts";
 import { type Activation, keyOf, type Loaded } from "./activation.ts";
 import type { Call, Ports } from "./ports.ts";
 import { isReminded, registerExpiry, remind } from "./reminding.ts";
@@ -18,7 +19,13 @@ export async function prepare(a: Activation, loaded: Loaded, draft: Draft, world
   if (!birth && isReminded(a, ports) && draft.policy === null && loaded.table !== undefined && loaded.keys.hasRoots(subjects))
     return "ready";
 
-  const [entered] = await Promise.all([birth ? ports.directory.enter(a.id) : undefined, remind(a, ports)]);
+  const known = loaded.keys.countWith(subjects);
+  if (known > limits.subjects_per_context)
+    return refuse(
+      "too_large",
+      `the context would be about ${known} subjects; at most ${limits.subjects_per_context}. Begin another context`,
+    );
+  const [entered] = await Promise.all([birth ? ports.directory.enter(a.id, call) : undefined, remind(a, ports, call)]);
   if (entered?.ok === false) return entered;
   if (entered !== undefined) a.defaults = entered.policy;
   if (draft.policy !== null) await announceExpiry(a, loaded.state, draft, ports);

@@ -7,7 +7,7 @@
 import { limits } from "../protocol/limits.ts";
 import { millis } from "../protocol/units.ts";
 import { type Activation, ageOf, type Duty, proofNow } from "./activation.ts";
-import type { Ports } from "./ports.ts";
+import type { Call, Ports } from "./ports.ts";
 
 export const CONTEXT = "Context";
 
@@ -21,19 +21,19 @@ export const isReminded = (a: Activation, ports: Ports): boolean => {
 const trustOf = ({ settings }: Ports): number => settings.tendMs * limits.reminder_trust_periods;
 
 /** Makes sure that somebody comes back after what the next commit leaves undone. Throws ContextError "unavailable". */
-export async function remind(a: Activation, ports: Ports): Promise<void> {
+export async function remind(a: Activation, ports: Ports, call: Call): Promise<void> {
   if (isReminded(a, ports)) return;
   const old = a.reminders.own.get("tend");
-  await register(a, "tend", ports.settings.tendMs, ports.settings.tendMs, ports);
+  await register(a, "tend", ports.settings.tendMs, ports.settings.tendMs, ports, call);
   // What became of the time to live in so long a time is for the new reminder to find out.
   a.reminders.own.delete("expire");
   if (old !== undefined) await ports.reminders.cancel(CONTEXT, a.id, old.name);
 }
 
-async function register(a: Activation, duty: Duty, due: number, period: number, ports: Ports): Promise<void> {
+async function register(a: Activation, duty: Duty, due: number, period: number, ports: Ports, call: Call = {}): Promise<void> {
   const since = proofNow(ports.clock);
   const name = `${duty}-${Buffer.from(ports.die.bytes(6)).toString("hex")}`;
-  await ports.reminders.register(CONTEXT, a.id, name, millis(due), millis(period));
+  await ports.reminders.register(CONTEXT, a.id, name, millis(due), millis(period), call);
   a.reminders.own.set(duty, { name, since });
 }
 

@@ -52,6 +52,9 @@ export async function writeHead(a: Activation, loaded: Loaded, { ports }: World,
     return;
   }
   loaded.state.keys.prune(ports.clock.now(), limits);
-  const head = ports.codec.encodeHead(a.id, loaded.keys, { ...loaded.state, published: a.published }, loaded.sealed);
-  if ((await ports.store.put(keyOf.head(a.id), head, call)) === "written") a.head = loaded.state.version;
+  const state = { ...loaded.state, published: a.published };
+  const head = ports.codec.encodeHead(a.id, loaded.keys, state, loaded.sealed);
+  if ((await ports.store.put(keyOf.head(a.id), head, call)) === "unknown") return;
+  a.head = loaded.state.version;
+  if (a.loaded === loaded) a.loaded = { ...loaded, state };
 }

@@ -68,7 +68,7 @@ async function decideAndCommit(
       const entry = await commit(a, loaded, decision.draft, decision.contents, world, call, deadline);
       if (entry === undefined) continue;
       world.committed(a, entry);
-      await remind(a, ports); // Where this took so long that nobody may be coming back to it any more (C7).
+      await remind(a, ports, call); // Where this took so long that nobody may be coming back to it any more (C7).
       return committed(entry);
     }
   }

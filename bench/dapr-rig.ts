@@ -14,7 +14,7 @@ import { sidecarOf } from "../tools/run/sidecar.ts";
 import { createTenant, mintGrant } from "../tools/run/tenant.ts";
 import { Client, FloorClient, TENANT, texts } from "./client.ts";
 import { sizeOfRecord } from "./record-size.ts";
-import type { DaprRigOptions, Rig } from "./rig.ts";
+import { type DaprRigOptions, environmentOf, type Rig } from "./rig.ts";
 
 const FLOOR_ID = "strata-floor";
 const START_MS = 60_000;
@@ -22,11 +22,11 @@ const hostProgram = fileURLToPath(new URL("../services/host/main.ts", import.met
 const floorProgram = fileURLToPath(new URL("floor-main.ts", import.meta.url));
 
 export async function openDaprRig(options: DaprRigOptions): Promise<Rig> {
-  const { store, dataDir, binaries, events, profileDir, report } = options;
+  const { store, dataDir, binaries, profileDir, report } = options;
   await using stack = new AsyncDisposableStack();
   const profiler = profileDir === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDir}`];
   const command = ["node", ...profiler, hostProgram] as const;
-  const env = { STRATA_EVENTS: events ? "on" : "off", STRATA_LOG: "warn" };
+  const env = environmentOf(options.host);
   const cluster = stack.use(await startCluster({ binaries, store, dataDir, report, app: { command, env } }));
   const [host] = cluster.hosts;
   const hostProcess = host?.process;

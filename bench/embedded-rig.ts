@@ -7,18 +7,18 @@ import { baseEnvironment } from "../tools/run/environment.ts";
 import { Process } from "../tools/run/processes.ts";
 import { Client, FloorClient, texts } from "./client.ts";
 import { sizeOfRecord } from "./record-size.ts";
-import type { Rig, RigOptions } from "./rig.ts";
+import { environmentOf, type Rig, type RigOptions } from "./rig.ts";
 
 const startProgram = fileURLToPath(new URL("../services/start/main.ts", import.meta.url));
 const floorProgram = fileURLToPath(new URL("floor-main.ts", import.meta.url));
 const root = fileURLToPath(new URL("..", import.meta.url));
 const Ready = z.object({ url: z.string(), grant: z.string().default("") });
 
-export async function openEmbeddedRig({ dataDir, events, profileDir, report }: RigOptions): Promise<Rig> {
+export async function openEmbeddedRig({ dataDir, host: settings, profileDir, report }: RigOptions): Promise<Rig> {
   await using stack = new AsyncDisposableStack();
   const profiler = profileDir === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDir}`];
-  const options = ["--port", "0", "--data", join(dataDir, "strata"), "--events", events ? "on" : "off", "--no-samples", "--json"];
-  const host = stack.use(programOf("strata", ["node", ...profiler, startProgram, ...options], dataDir, {}));
+  const options = ["--port", "0", "--data", join(dataDir, "strata"), "--events", settings.events ? "on" : "off", "--no-samples", "--json"];
+  const host = stack.use(programOf("strata", ["node", ...profiler, startProgram, ...options], dataDir, environmentOf(settings)));
   await host.start();
   const recordBytes = sizeOfRecord(texts);
   report(`embedded: a turn of ${texts[0]?.length} characters is a record of ${recordBytes} bytes at rest, and the floor writes as many`);

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { type Binaries, findBinaries } from "../tools/run/binaries.ts";
 import { openDaprRig } from "./dapr-rig.ts";
 import { openEmbeddedRig } from "./embedded-rig.ts";
@@ -9,47 +9,101 @@ import { measureGrowth } from "./measures/growth.ts";
 import { measureHotReads } from "./measures/hot.ts";
 import { measureLive } from "./measures/live.ts";
 import { measureLoads } from "./measures/load.ts";
-import { help, type Options, readmeFile, readOptions, resultsFile } from "./options.ts";
+import { help, type Measure, type Options, readmeFile, readOptions, resultsFile } from "./options.ts";
 import { type Plan, quickPlan, wholePlan } from "./plan.ts";
-import type { Rig, Store } from "./rig.ts";
+import type { HostSettings, Rig, RigOptions, Store } from "./rig.ts";
 import { mergeRows, type Row, readRows } from "./rows.ts";
 import { tableOf, writeTable } from "./table.ts";
 
-/** With events on only this many callers: the difference is in what they all wait for. */
+/** With events on only so many callers: what events cost is CPU, and with fewer there is some to spare. */
 const CALLERS_WITH_EVENTS = 64;
+
+interface Run {
+  readonly options: Options;
+  readonly plan: Plan;
+  /** Undefined where no real daprd is measured. */
+  readonly binaries: Binaries | undefined;
+}
 
 const say = (line: string): void => console.error(line);
 
-async function measureStore(store: Store, options: Options, plan: Plan, binaries: Binaries | undefined): Promise<Row[]> {
-  const { measures, callers } = options;
+async function main(): Promise<number> {
+  let options: Options | undefined;
+  try {
+    options = readOptions(process.argv.slice(2));
+  } catch (reason) {
+    say(`${reason instanceof Error ? reason.message : String(reason)}; see --help`);
+    return 2;
+  }
+  if (options === undefined) {
+    console.log(help);
+    return 0;
+  }
+  try {
+    if (options.measured) await measureAll(options);
+    if (options.table) writeTable(readmeFile, readRows(resultsFile));
+    return 0;
+  } catch (reason) {
+    say(reason instanceof Error ? (reason.stack ?? reason.message) : String(reason));
+    return 1;
+  }
+}
+
+async function measureAll(options: Options): Promise<void> {
+  const found = options.stores.some((store) => store !== "embedded") ? await findBinaries({ env: process.env, report: say }) : undefined;
+  if (found?.ok === false) throw new Error(`no Dapr runtime: ${found.why}`);
+  const plan = (options.quick ? quickPlan : wholePlan)(options.rounds);
   const rows: Row[] = [];
-  const without = measures.length > 0;
-  if (without) {
-    await using rig = await openRig(store, false, options, binaries);
-    if (measures.includes("commit")) rows.push(...(await measureCommits(rig, { callers, suffix: "" }, plan, say)));
-    if (measures.includes("load")) rows.push(...(await measureLoads(rig, plan, say)));
-    if (measures.includes("growth")) rows.push(...(await measureGrowth(rig, plan, say)));
-    if (measures.includes("hot")) rows.push(...(await measureHotReads(rig, say)));
-    if (measures.includes("live")) rows.push(...(await measureLive(rig, plan, say)));
+  for (const store of options.stores) {
+    rows.push(...(await measureStore(store, { options, plan, binaries: found?.binaries })));
+    // After each store: an hour's figures are not lost to what comes after them.
+    if (options.json !== undefined) mergeRows(options.json, rows, existsSync(options.json) ? readRows(options.json) : []);
   }
-  if (measures.includes("commit") && callers.includes(CALLERS_WITH_EVENTS)) {
-    await using rig = await openRig(store, true, options, binaries);
-    rows.push(...(await measureCommits(rig, { callers: [CALLERS_WITH_EVENTS], suffix: " with events" }, plan, say)));
-  }
+  console.log(tableOf(rows));
+}
+
+async function measureStore(store: Store, run: Run): Promise<Row[]> {
+  const { plan, options } = run;
+  const { callers } = options;
+  const asked = (...names: readonly Measure[]): boolean => names.some((name) => options.measures.includes(name));
+  const rows: Row[] = [];
+  if (asked("commit", "load", "growth", "hot"))
+    await withRig(store, { events: false, tendMs: plan.tendMs }, run, async (rig) => {
+      if (asked("commit")) rows.push(...(await measureCommits(rig, { callers, suffix: "" }, plan, say)));
+      if (asked("load")) rows.push(...(await measureLoads(rig, plan, say)));
+      if (asked("growth")) rows.push(...(await measureGrowth(rig, plan, say)));
+      if (asked("hot")) rows.push(...(await measureHotReads(rig, say)));
+    });
+  if (asked("commit") && callers.includes(CALLERS_WITH_EVENTS))
+    await withRig(store, { events: true, tendMs: plan.tendMs }, run, async (rig) => {
+      rows.push(...(await measureCommits(rig, { callers: [CALLERS_WITH_EVENTS], suffix: " with events" }, plan, say)));
+    });
+  if (asked("live"))
+    await withRig(store, { events: false, tendMs: undefined }, run, async (rig) => {
+      rows.push(...(await measureLive(rig, plan, say)));
+    });
   return rows;
 }
 
-async function openRig(store: Store, events: boolean, options: Options, binaries: Binaries | undefined): Promise<Rig> {
-  const parent = options.dataDir ?? tmpdir();
+/** What was kept goes when all went well; after a failure it stays, for its logs. */
+async function withRig(store: Store, host: HostSettings, run: Run, work: (rig: Rig) => Promise<void>): Promise<void> {
+  const { dataDir: parent = tmpdir(), profileDir } = run.options;
   mkdirSync(parent, { recursive: true });
   const dataDir = mkdtempSync(join(parent, "strata-bench-"));
-  const { profileDir } = options;
-  const common = { dataDir, events, profileDir: profileDir === undefined ? undefined : resolve(profileDir), report: say };
   try {
-    const rig = store === "embedded" ? await openEmbeddedRig(common) : await openDaprRig({ ...common, store, binaries: needed(binaries) });
-    return Object.defineProperty(rig, Symbol.asyncDispose, { value: () => dispose(rig[Symbol.asyncDispose], dataDir) });
+    await using rig = await openRig(store, { dataDir, host, profileDir, report: say }, run.binaries);
+    await work(rig);
   } catch (reason) {
-    say(`logs are in ${join(dataDir, "logs")}`);
+    say(`the logs of what failed are in ${join(dataDir, "logs")}`);
     throw reason;
   }
+  rmSync(dataDir, { recursive: true, force: true });
 }
+
+function openRig(store: Store, options: RigOptions, binaries: Binaries | undefined): Promise<Rig> {
+  if (store === "embedded") return openEmbeddedRig(options);
+  if (binaries === undefined) throw new Error("no Dapr runtime was looked for");
+  return openDaprRig({ ...options, store, binaries });
+}
+
+process.exitCode = await main();

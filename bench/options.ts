@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Store, stores } from "./rig.ts";
@@ -72,7 +73,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     json: values.json,
     table: values.table,
     measured: !(values.table && args.length === 1),
-    profileDir: values.profile === undefined ? undefined : values["profile-dir"],
+    profileDir: values.profile === undefined ? undefined : resolve(values["profile-dir"]),
     dataDir: values.data,
   };
 }
@@ -88,6 +89,7 @@ function oneOf<T extends string>(name: string, given: readonly string[] | undefi
 
 function numberIn(name: string, text: string, from: number, to: number): number {
   const number = Number(text);
-  if (!Number.isInteger(number) || number < from || number > to) throw new OptionError(`${name} ${text}: expected a number from ${from} to ${to}`);
+  if (!Number.isInteger(number) || number < from || number > to)
+    throw new OptionError(`${name} ${text}: expected a number from ${from} to ${to}`);
   return number;
 }

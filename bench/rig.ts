@@ -6,10 +6,23 @@ export const stores = ["sqlite", "redis", "postgres", "embedded"] as const;
 /** "embedded": `npm start`, the host and the sidecar in one process; the others a real daprd on that store. */
 export type Store = (typeof stores)[number];
 
-export interface RigOptions {
-  readonly dataDir: string;
+export interface HostSettings {
   /** Whether contexts publish events; the floor has none. */
   readonly events: boolean;
+  /** When a context's reminder looks after what its turns left to do (STRATA_TEND_MS). Undefined: when it does by itself. */
+  readonly tendMs: number | undefined;
+}
+
+/** As the host reads them. */
+export const environmentOf = ({ events, tendMs }: HostSettings): Readonly<Record<string, string>> => ({
+  STRATA_EVENTS: events ? "on" : "off",
+  STRATA_LOG: "warn",
+  ...(tendMs === undefined ? {} : { STRATA_TEND_MS: String(tendMs) }),
+});
+
+export interface RigOptions {
+  readonly dataDir: string;
+  readonly host: HostSettings;
   /** Where CPU profiles of the host go, one each time it ends. Undefined: it runs without the profiler. */
   readonly profileDir: string | undefined;
   readonly report: (line: string) => void;

@@ -9,7 +9,7 @@
 import type { Append, Command, Configure } from "../protocol/contract.ts";
 import { type Refusal, refuse } from "../protocol/errors.ts";
 import type { Item } from "../protocol/item.ts";
-import { writeJson } from "../protocol/json.ts";
+import { type RawJson, writeJson } from "../protocol/json.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { Policy } from "../protocol/policy.ts";
 import { type Instant, instant, iso } from "../protocol/units.ts";
@@ -91,9 +91,11 @@ function append(state: State, asked: Asked, command: Append, limits: Limits): De
     return no(refuse("too_large", `the turn has ${bytes} bytes of content; at most ${limits.bytes_per_turn}. Split it into several`));
   if (state.contents + contents.length > 2 ** limits.content_bits)
     return no(refuse("too_large", "the context has taken all the contents it may"));
-  const names = new Set([...state.slots.keys(), ...set.map(([name]) => name)]);
-  if (names.size > limits.slots_per_context)
-    return no(refuse("too_large", `the context would have ${names.size} slots; at most ${limits.slots_per_context}`));
+  const after = slotsAfter(state, slots);
+  if (after.count > limits.slots_per_context)
+    return no(refuse("too_large", `the context would have ${after.count} slots; at most ${limits.slots_per_context}`));
+  if (after.bytes > limits.bytes_of_slots)
+    return no(refuse("too_large", `the context's slots would have ${after.bytes} bytes; at most ${limits.bytes_of_slots}. Append it as an item`));
 
   let next = items.length;
   const draft: Draft = {
@@ -109,6 +111,18 @@ function append(state: State, asked: Asked, command: Append, limits: Limits): De
     policy: state.version === 0 && asked.defaults.ttl ? asked.defaults : null,
   };
   return { do: "commit", draft, contents };
+}
+
+/** How many slots stand after the turn, and the bytes of their values. */
+function slotsAfter(state: State, slots: readonly (readonly [name: string, value: RawJson])[]): { readonly count: number; readonly bytes: number } {
+  // Turns that set none are the most, and leave the slots as they are.
+  if (slots.length === 0) return { count: 0, bytes: 0 };
+  const after = new Map([...state.slots].map(([name, slot]) => [name, slot.value.text]));
+  for (const [name, { text }] of slots) {
+    if (text === "null") after.delete(name);
+    else after.set(name, text);
+  }
+  return { count: after.size, bytes: [...after.values()].reduce((sum, text) => sum + utf8Length(text), 0) };
 }
 
 function configure(state: State, asked: Asked, command: Configure): Decision {

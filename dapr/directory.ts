@@ -1,7 +1,7 @@
 // The tenant actor, as contexts reach it: through the sidecar, gathered so that many entries are one call and one call is under way for each tenant.
 
 import { z } from "zod";
-import type { Directory } from "../actors/ports.ts";
+import type { Call, Directory } from "../actors/ports.ts";
 import { TENANT } from "../actors/tenant.ts";
 import { Refused, type Report, replies } from "../protocol/contract.ts";
 import { type Refusal, refuse } from "../protocol/errors.ts";
@@ -11,7 +11,7 @@ import type { Policy } from "../protocol/policy.ts";
 import type { Sidecar } from "./sidecar.ts";
 
 type Answer = { readonly ok: true; readonly policy: Policy } | Refusal;
-type Waiting = { readonly report: Report; readonly settle: (answer: Answer) => void };
+type Waiting = { readonly report: Report; readonly call: Call; readonly settle: (answer: Answer) => void };
 
 const Reply = z.union([replies["tenant.register"], Refused]);
 
@@ -26,22 +26,22 @@ export class SidecarDirectory implements Directory {
     this.#grant = grant;
   }
 
-  enter(id: ContextId): Promise<Answer> {
-    return this.#tell(tenantOf(id), { name: nameOf(id), version: 0, at: 0, expires: null, ended: false });
+  enter(id: ContextId, call: Call = {}): Promise<Answer> {
+    return this.#tell(tenantOf(id), { name: nameOf(id), version: 0, at: 0, expires: null, ended: false }, call);
   }
 
   async report(tenant: TenantId, report: Report): Promise<boolean> {
     return (await this.#tell(tenant, report)).ok;
   }
 
-  #tell(tenant: TenantId, report: Report): Promise<Answer> {
+  #tell(tenant: TenantId, report: Report, call: Call = {}): Promise<Answer> {
     return new Promise((settle) => {
       const waiting = this.#waiting.get(tenant);
       if (waiting !== undefined) {
-        waiting.push({ report, settle });
+        waiting.push({ report, call, settle });
         return;
       }
-      this.#waiting.set(tenant, [{ report, settle }]);
+      this.#waiting.set(tenant, [{ report, call, settle }]);
       void this.#fly(tenant);
     });
   }
@@ -51,6 +51,8 @@ export class SidecarDirectory implements Directory {
       const answer = await this.#send(
         tenant,
         batch.map(({ report }) => report),
+        // One call for many turns has a place in the trace of one of them.
+        batch.find(({ call }) => call.traceparent !== undefined)?.call.traceparent,
       );
       for (const { settle } of batch) settle(answer);
     }
@@ -61,9 +63,10 @@ export class SidecarDirectory implements Directory {
     return this.#waiting.get(tenant)?.splice(0, limits.reports_per_call) ?? [];
   }
 
-  async #send(tenant: TenantId, contexts: readonly Report[]): Promise<Answer> {
+  async #send(tenant: TenantId, contexts: readonly Report[], traceparent: string | undefined): Promise<Answer> {
     const body = JSON.stringify({ grant: this.#grant(tenant), contexts });
-    const { status, body: bytes } = await this.#sidecar.call("POST", `/v1.0/actors/${TENANT}/${tenant}/method/register`, body);
+    const call: Call = traceparent === undefined ? {} : { traceparent };
+    const { status, body: bytes } = await this.#sidecar.call("POST", `/v1.0/actors/${TENANT}/${tenant}/method/register`, body, call);
     const reply = status === 200 ? Reply.safeParse(parse(bytes)) : undefined;
     if (reply?.success) return reply.data.ok ? { ok: true, policy: reply.data.policy } : refuse(reply.data.code, reply.data.message);
     return refuse("unavailable", "the tenant's directory does not answer; try again", { details: { outcome: "none" } });

@@ -1,4 +1,4 @@
-import type { Reminders } from "../actors/ports.ts";
+import type { Call, Reminders } from "../actors/ports.ts";
 import { ContextError } from "../protocol/errors.ts";
 import type { Millis } from "../protocol/units.ts";
 import type { Sidecar } from "./sidecar.ts";
@@ -11,9 +11,9 @@ export class SidecarReminders implements Reminders {
     this.#sidecar = sidecar;
   }
 
-  async register(type: string, id: string, name: string, due: Millis, period: Millis): Promise<void> {
+  async register(type: string, id: string, name: string, due: Millis, period: Millis, call: Call = {}): Promise<void> {
     const body = JSON.stringify({ dueTime: duration(due), period: duration(period) });
-    const { status } = await this.#sidecar.call("POST", pathOf(type, id, name), body);
+    const { status } = await this.#sidecar.call("POST", pathOf(type, id, name), body, call);
     if (status === 200 || status === 204) return;
     throw new ContextError(
       "unavailable",

@@ -27,6 +27,8 @@ export const limits = {
   /** Leaves of a key tree: one for each content (item, slot value) that a context ever took. */
   content_bits: 24,
   slots_per_context: 1_024,
+  /** Of all slots together: every read answers them whole, beside its items, and the head holds them. */
+  bytes_of_slots: 4 * MiB,
   subjects_per_context: 4_096,
 
   // What one reply may carry; `next` goes on where it ends.
@@ -86,7 +88,7 @@ export const limits = {
   drops_at_once: 16,
   reminders_known: 64,
   /** For how many periods an activation counts on a reminder that it registered. */
-  reminder_trust_periods: 6,
+  reminder_trust_periods: 4,
 
   // Memory of one host.
   live_contexts: 100_000,

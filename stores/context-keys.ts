@@ -64,6 +64,11 @@ export class OpenKeys implements ContextKeys {
     return subjects.every((subject) => this.#trees.has(subject));
   }
 
+  countWith(subjects: readonly string[]): number {
+    const more = new Set(subjects.filter((subject) => !this.#trees.has(subject))).size;
+    return this.#trees.size - (this.#trees.has(NOBODY) ? 1 : 0) + more;
+  }
+
   readonly seal = (digest: Uint8Array): Buffer => hmac(this.#sealKey, digest).subarray(0, SEAL);
 
   /** The keys of content `n`. One with several subjects needs the leaves of all, so that forgetting any of them forgets it. */

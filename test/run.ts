@@ -107,7 +107,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const rest = args.filter((argument) => argument !== "--no-build");
-  const required = process.env.STRATA_REQUIRE_DAPR === "1";
+  const required = !["", "0", "false", undefined].includes(process.env.STRATA_REQUIRE_DAPR);
   const ownProject = rest.some((argument) => argument.startsWith("--project"));
   const checks = await Promise.all([
     check("types: tsc -p .", "node_modules/typescript/bin/tsc", ["-p", "."]),

@@ -22,15 +22,29 @@ export async function measureCommits(rig: Rig, { callers, suffix }: Commits, pla
   const floors = new Map<number, Sample[]>(callers.map((c) => [c, []]));
   for (let round = 1; round <= plan.rounds; round++) {
     const runOurs = async (): Promise<void> => {
-      for (const [c, samples] of ours) samples.push(await runLoops(loops(c, () => turnOf(rig)), plan.ours, () => cpuOf(rig.hostPid())));
+      for (const [c, samples] of ours)
+        samples.push(
+          await runLoops(
+            loops(c, () => turnOf(rig)),
+            plan.ours,
+            () => cpuOf(rig.hostPid()),
+          ),
+        );
       await sleep(plan.ebbMs);
     };
     const runFloors = async (): Promise<void> => {
       for (const [c, samples] of floors)
-        samples.push(await runLoops(loops(c, () => writeOf(rig)), plan.floor, () => cpuOf(rig.floorPid())));
+        samples.push(
+          await runLoops(
+            loops(c, () => writeOf(rig)),
+            plan.floor,
+            () => cpuOf(rig.floorPid()),
+          ),
+        );
     };
     for (const run of round % 2 === 1 ? [runOurs, runFloors] : [runFloors, runOurs]) await run();
-    for (const c of callers) report(`${rig.store}: commit${suffix}, c=${c}, round ${round}: ${told(ours.get(c))}, floor ${told(floors.get(c))}`);
+    for (const c of callers)
+      report(`${rig.store}: commit${suffix}, c=${c}, round ${round}: ${told(ours.get(c))}, floor ${told(floors.get(c))}`);
   }
   return callers.flatMap((c) => rowsOf(`commit${suffix}`, rig.store, c, ours.get(c) ?? [], floors.get(c) ?? []));
 }
@@ -56,7 +70,12 @@ function everHundred(grow: (one: Growing) => Promise<void>): Step {
 function rowsOf(measure: string, store: string, c: number, ours: readonly Sample[], floors: readonly Sample[]): Row[] {
   const row = (name: string, unit: string, figure: "rate" | "p50" | "p99" | "cost"): Row[] =>
     rowOf({ measure: `${measure}, ${name}`, store, c, unit }, medianOf(ours, figure), medianOf(floors, figure));
-  return [...row("rate", "turns/s", "rate"), ...row("p50", "ms", "p50"), ...row("p99", "ms", "p99"), ...row("CPU of the app", "us/turn", "cost")];
+  return [
+    ...row("rate", "turns/s", "rate"),
+    ...row("p50", "ms", "p50"),
+    ...row("p99", "ms", "p99"),
+    ...row("CPU of the app", "us/turn", "cost"),
+  ];
 }
 
 function told(samples: readonly Sample[] | undefined): string {

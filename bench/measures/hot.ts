@@ -1,10 +1,11 @@
 // Whether a hot read asks the store: the latest of a context whose tail was proven less than S ago is read again and again, and the requests that
 // the host's sidecar makes to the state component are counted.
-import { unused } from "../client.ts";
+
+import { setTimeout as sleep } from "node:timers/promises";
 import { limits } from "../../protocol/limits.ts";
+import { unused } from "../client.ts";
 import type { Rig } from "../rig.ts";
 import { type Row, rowOf } from "../rows.ts";
-import { setTimeout as sleep } from "node:timers/promises";
 
 const TURNS = 20;
 const READS = 100;

@@ -1,5 +1,4 @@
 // Many live contexts against few: commits by 16 callers, each to a random one of its own share of all that live; and the host's memory.
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Growing, unused } from "../client.ts";
 import { forAll, medianOf, runLoops, type Sample, type Step } from "../loops.ts";
 import type { Plan } from "../plan.ts";
@@ -11,29 +10,39 @@ import { between, seeded } from "../statistics.ts";
 const CALLERS = 16;
 const KiB = 1_024;
 
-type Found = { readonly samples: readonly Sample[]; readonly memory: number | undefined };
-
 export async function measureLive(rig: Rig, plan: Plan, report: (line: string) => void): Promise<Row[]> {
   const { few, many } = plan.live;
-  await rig.restartHost();
   const contexts: Growing[] = [];
-  const found: Found[] = [];
-  for (const count of [few, many]) {
-    const born = Array.from({ length: count - contexts.length }, unused);
-    await forAll(born, CALLERS, (context) => rig.client.append(context));
-    contexts.push(...born);
-    // What their births left to do is not what is measured.
-    await sleep(plan.ebbMs);
-    const memory = memoryOf(rig.hostPid());
-    const samples: Sample[] = [];
-    for (let round = 1; round <= plan.rounds; round++) {
-      const steps = Array.from({ length: CALLERS }, (_, i) => anyOf(rig, contexts, i));
-      samples.push(await runLoops(steps, plan.ours, () => undefined));
-    }
-    found.push({ samples, memory });
-    report(`${rig.store}: ${count} live contexts: p99 ${medianOf(samples, "p99")?.toFixed(1)} ms, RSS ${((memory ?? 0) / KiB / KiB).toFixed(0)} MiB`);
-  }
-  return rowsOf(rig.store, few, many, found);
+  await bear(rig, contexts, few);
+  const samplesOfFew = await commitToAny(rig, contexts, plan);
+  const before = memoryOf(rig.hostPid());
+  await bear(rig, contexts, many - few);
+  const after = memoryOf(rig.hostPid());
+  const samplesOfMany = await commitToAny(rig, contexts, plan);
+  const [p99, p99OfMany] = [medianOf(samplesOfFew, "p99") ?? Number.NaN, medianOf(samplesOfMany, "p99") ?? Number.NaN];
+  const each = before === undefined || after === undefined ? undefined : (after - before) / (many - few) / KiB;
+  report(`${rig.store}: ${few} live contexts: p99 ${p99.toFixed(1)} ms; ${many}: ${p99OfMany.toFixed(1)} ms, ${each?.toFixed(1)} KiB each`);
+  const at = { store: rig.store, c: CALLERS };
+  return [
+    ...rowOf({ ...at, measure: `${few} live contexts, p99`, unit: "ms" }, p99),
+    ...rowOf({ ...at, measure: `${many} live contexts, p99`, unit: "ms" }, p99OfMany),
+    ...rowOf({ ...at, measure: `${many} v ${few} live contexts, p99`, unit: "x" }, p99OfMany / p99),
+    ...rowOf({ ...at, measure: `${many} live contexts, RSS each`, unit: "KiB" }, each),
+  ];
+}
+
+async function bear(rig: Rig, contexts: Growing[], count: number): Promise<void> {
+  const born = Array.from({ length: count }, unused);
+  await forAll(born, CALLERS, (context) => rig.client.append(context));
+  contexts.push(...born);
+}
+
+async function commitToAny(rig: Rig, contexts: readonly Growing[], { rounds, live: { warmMs, ms } }: Plan): Promise<Sample[]> {
+  const steps = Array.from({ length: CALLERS }, (_, i) => anyOf(rig, contexts, i));
+  const samples: Sample[] = [];
+  for (let round = 1; round <= rounds; round++)
+    samples.push(await runLoops(steps, { warmMs: round === 1 ? warmMs : 0, ms }, () => undefined));
+  return samples;
 }
 
 /** Turns of random contexts out of every 16th: no two callers meet in one. */
@@ -44,17 +53,4 @@ function anyOf(rig: Rig, contexts: readonly Growing[], share: number): Step {
     const context = own[between(random, 0, own.length - 1)];
     if (context !== undefined) await rig.client.append(context);
   };
-}
-
-function rowsOf(store: string, few: number, many: number, [a, b]: readonly Found[]): Row[] {
-  if (a === undefined || b === undefined) return [];
-  const at = { store, c: CALLERS };
-  const [p99, p99Many] = [medianOf(a.samples, "p99"), medianOf(b.samples, "p99")];
-  const each = a.memory === undefined || b.memory === undefined ? undefined : (b.memory - a.memory) / (many - few) / KiB;
-  return [
-    ...rowOf({ ...at, measure: `${few} live contexts, p99`, unit: "ms" }, p99),
-    ...rowOf({ ...at, measure: `${many} live contexts, p99`, unit: "ms" }, p99Many),
-    ...rowOf({ ...at, measure: `${many} v ${few} live contexts, p99`, unit: "x" }, p99 && p99Many && p99Many / p99),
-    ...rowOf({ ...at, measure: `${many} live contexts, RSS each`, unit: "KiB" }, each),
-  ];
 }

@@ -108,8 +108,12 @@ const codeOf = (reason: unknown): string => (reason instanceof ContextError ? re
 function told(reason: unknown): Record<string, string> {
   if (reason instanceof ContextError) return { code: reason.code, reason: reason.message };
   if (!(reason instanceof Error)) return { reason: typeof reason };
-  // Without the message, which may quote what was being read, and may look like a place in the code.
-  const frames = (reason.stack ?? "").split(reason.message).at(-1)?.split("\n") ?? [];
-  const at = frames.find((line) => /^ {4}at (?:[\w.#<>[\] ]{1,80} \()?file:\/\/[^\s()]+\.ts:\d+:\d+\)?$/.test(line));
-  return { reason: /^[A-Za-z]{1,64}$/.test(reason.name) ? reason.name : "Error", at: at?.trim() ?? "" };
+  return { reason: /^[A-Za-z]{1,64}$/.test(reason.name) ? reason.name : "Error", at: placeOf(reason) };
+}
+
+/** Where it was thrown. Not from its message, which may quote what was being read, and may look like a place in the code. */
+function placeOf({ stack = "", message }: Error): string {
+  const from = stack.indexOf(message);
+  const frames = from < 0 ? [] : stack.slice(from + message.length).split("\n");
+  return frames.find((line) => /^ {4}at (?:[\w.#<>[\] ]{1,80} \()?(?:file:\/\/)?\/[^\s()]+\.ts:\d+:\d+\)?$/.test(line))?.trim() ?? "";
 }

@@ -15,7 +15,9 @@ const main = join(root, "services/start/main.ts");
 
 const Ready = z.object({ url: z.string(), grant: z.string() });
 
-export type Serving = AsyncDisposable & { readonly url: string; readonly grant: string; readonly keyFile: string };
+/** Where callers call, a root grant of tenant main, and the file with the root key. */
+export type Place = { readonly url: string; readonly grant: string; readonly keyFile: string };
+export type Serving = Place & AsyncDisposable;
 
 /** Throws when it ends before it is ready, with what it said. */
 export async function serve(): Promise<Serving> {

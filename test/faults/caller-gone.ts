@@ -7,6 +7,8 @@ import type { Fault, Stage } from "./stage.ts";
 
 const TARGETS = 8;
 const APART_MS = 25;
+/** So long A runs on beside those that were let in: enough to be decided. */
+const BESIDE_MS = 150;
 const LET_GO_MS = 2_000;
 
 type Target = { readonly context: string; head: number };
@@ -25,7 +27,7 @@ export const callerGone: Fault = {
       site.first.gate.close();
       await site.first.gate.arrives();
       const played = targets.map((target, i) => play(stage, target, round, i % 2 === 1));
-      await pause(APART_MS * 5);
+      await pause(APART_MS * 3 + BESIDE_MS);
       // What was let go says so while A still runs.
       const given = targets.filter((_, i) => i % 2 === 1);
       const heard = await Promise.all(given.map(({ context }) => log.finds(saysLetGo(context), LET_GO_MS)));

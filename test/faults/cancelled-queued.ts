@@ -8,6 +8,9 @@ const TARGETS = 8;
 /** One call is with the runtime before the next is sent: long enough on a busy machine. What is proven does not rest on it. */
 const APART_MS = 25;
 
+/** So long A runs on beside a B that was started: enough to be decided. */
+const BESIDE_MS = 150;
+
 export const cancelledQueued: Fault = {
   name: "cancelled-queued",
   about: "a call that waits behind two others is cancelled, and the runtime starts the first of them beside the one that runs",
@@ -20,7 +23,7 @@ export const cancelledQueued: Fault = {
       gate.close();
       await gate.arrives();
       const played = targets.map((target) => play(stage, target, round));
-      await pause(APART_MS * 5);
+      await pause(APART_MS * 3 + BESIDE_MS);
       gate.open();
       await Promise.all(played);
       await stage.goOn();

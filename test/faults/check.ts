@@ -51,7 +51,7 @@ export function check(history: Iterable<Entry>, options: CheckOptions): Verdict 
   for (const { context, key, why } of by.forbidden)
     if (logs.get(context)?.at.has(key)) found.add("forbidden", `${context}: ${key} stands, and must not: ${why}`);
   checkReads(by.read, logs, turns, options, found);
-  for (const { holds, claim } of by.claim) if (!holds) found.add("claim", claim);
+  for (const { holds, claim } of by.claim) if (!holds) found.add(kindOf(claim), claim);
   const refused: Record<string, number> = {};
   for (const { answer } of by.append) if (answer.kind === "refused") refused[answer.code] = (refused[answer.code] ?? 0) + 1;
   return {
@@ -246,6 +246,9 @@ function highestBy(known: readonly { readonly at: number; readonly version: numb
   }
   return known[low - 1]?.version ?? 0;
 }
+
+/** Claims that differ in names and numbers only are of one kind. */
+const kindOf = (claim: string): string => claim.replace(/^\S+: /, "").replace(/\d+/g, "#").slice(0, 60);
 
 class Findings {
   readonly #kinds = new Map<string, string[]>();

@@ -13,13 +13,14 @@ type Version = { readonly number: number; readonly digest: string; readonly at: 
 export async function readFinal(caller: Caller, context: string, history: History, signal: AbortSignal): Promise<void> {
   const versions = await readVersions(caller, context, signal);
   if (versions === "expired") return history.add({ op: "ended", context });
+  if (versions.length === 0) return;
   const texts = await readTexts(caller, context, signal);
   const proof = await caller.call(context, "verify", {}, signal);
   const verified: Final["verified"] =
     proof.kind === "ok" ? { version: proof.reply.version, digest: proof.reply.digest } : { failed: JSON.stringify(proof) };
   let taken = 0;
   const own = versions.map(({ items, ...version }) => ({ ...version, texts: texts.slice(taken, (taken += items)) }));
-  if (versions.length > 0) history.add({ op: "final", context, versions: own, verified });
+  history.add({ op: "final", context, versions: own, verified });
 }
 
 async function readVersions(caller: Caller, context: string, signal: AbortSignal): Promise<Version[] | "expired"> {

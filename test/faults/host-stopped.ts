@@ -5,6 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { FaultHost } from "./installation.ts";
 import { TENANT } from "./installation.ts";
 import { persist } from "./load.ts";
+import { LogTail } from "./log-tail.ts";
 import type { Fault, Stage } from "./stage.ts";
 
 /** D and S, shortened; S is at most half of D (services/host/config.ts). */
@@ -14,6 +15,7 @@ const CANDIDATES = 12;
 const MOMENT_MS = 150;
 const EVERY_MS = 50;
 const PATIENCE_MS = 15_000;
+const SILENT_MS = 2_000;
 
 type Zombie = { readonly context: string; readonly ends: boolean };
 
@@ -53,9 +55,10 @@ async function stopOnce(stage: Stage, second: FaultHost, round: number): Promise
   stage.fire(`a host was stopped with turns of ${zombies.length} contexts`, first.gate.underWay);
   first.process.freeze();
   const stopped = performance.now();
+  using log = new LogTail(first.logs.app);
   try {
     await Promise.all(zombies.map((zombie) => goOn(stage, second, zombie)));
-    await pause(DROP_MS + MOMENT_MS - (performance.now() - stopped));
+    await pause(Math.max(1, DROP_MS + MOMENT_MS - (performance.now() - stopped)));
   } finally {
     // What it had sent lands before it can look, or while it looks.
     if (stage.random.chance(0.5)) first.gate.open();
@@ -63,7 +66,13 @@ async function stopOnce(stage: Stage, second: FaultHost, round: number): Promise
     first.gate.open();
   }
   await Promise.all(turns);
-  await Promise.all(zombies.map((zombie) => rest(stage, second, zombie)));
+  await Promise.all(
+    zombies.map(async (zombie) => {
+      // The zombie has come to the end of its turn, or is silent about it.
+      if (zombie.ends) await log.finds((line) => line.includes(`.${zombie.context}"`) && line.includes("call refused"), SILENT_MS);
+      await rest(stage, second, zombie);
+    }),
+  );
 }
 
 /** On the second host. A name that ends leaves nothing but its tombstone: the keys of its records are free again. */

@@ -34,6 +34,9 @@ export class Chronicle {
   /** When the first of its contents was deleted after its end: what is written from then on is only litter. */
   clearedAt = Number.POSITIVE_INFINITY;
   #keys: ContextKeys | undefined;
+  readonly #pseudonyms = new Map<string, string>();
+  /** Which version has which key, by its pseudonym. */
+  readonly #byKey = new Map<string, number>();
 
   constructor(id: ContextId, oracle: Oracle) {
     this.id = id;
@@ -63,10 +66,16 @@ export class Chronicle {
 
   /** The version that a request wrote. */
   versionOf(request: Request): number | undefined {
+    const pseudonym = this.#pseudonymOf(request);
+    return pseudonym === undefined ? undefined : this.#byKey.get(pseudonym);
+  }
+
+  #pseudonymOf(request: Request): string | undefined {
     const key = keyOf(request);
-    const pseudonym = key === undefined ? undefined : this.#keys?.pseudonym("key", key);
-    const at = this.log.findIndex(({ entry }) => entry.key === pseudonym);
-    return at < 0 ? undefined : at + 1;
+    if (key === undefined || this.#keys === undefined) return undefined;
+    const known = this.#pseudonyms.get(key) ?? this.#keys.pseudonym("key", key);
+    this.#pseudonyms.set(key, known);
+    return known;
   }
 
   changed(change: Change, kind: string, number: number, before: Uint8Array | undefined): void {
@@ -111,7 +120,7 @@ export class Chronicle {
     const link = last === undefined ? emptyState(this.id, this.#oracle.codec.genesis(this.id)) : linkOf(last.entry);
     const wrong = breach(link, entry);
     if (wrong !== undefined) return this.#violate("V2", `${this.id}/rec/${version}: ${wrong}`);
-    if (this.log.some((written) => written.entry.key === entry.key)) this.#violate("V5", `${this.id}/rec/${version}: its key stands twice`);
+    if (this.#byKey.has(entry.key)) this.#violate("V5", `${this.id}/rec/${version}: its key stands twice`);
     for (let told = 1; told <= entry.published; told++)
       if (!this.published.has(told)) this.#violate("C7", `${this.id}/rec/${version} says that event ${told} is out, and it is not`);
     if (entry.kind !== "expire") this.#compare(version, entry);
@@ -126,13 +135,14 @@ export class Chronicle {
       else slots.set(name, text);
     }
     for (const [i, mark] of entry.items.entries()) this.items.push(itemText(mark, entry.contents[i] ?? ""));
+    this.#byKey.set(entry.key, entry.version);
     this.log.push({ entry, bytes, at: this.#oracle.now, items: this.items.length, slots });
   }
 
   /** A record says what somebody asked for, and nothing else. */
   #compare(version: number, entry: Entry): void {
     const request = this.requests.find(
-      (asked) => this.#keys?.pseudonym("key", keyOf(asked) ?? "") === entry.key && asked.deliveries.length > 0 && isOf(asked, entry),
+      (asked) => this.#pseudonymOf(asked) === entry.key && asked.deliveries.length > 0 && isOf(asked, entry),
     );
     if (request === undefined) return this.#violate("V3", `${this.id}/rec/${version} stands, and nobody asked for it`);
     const { asked } = request;

@@ -1,10 +1,11 @@
 // One world: hosts, a store, a bus, a runtime, callers, and what strikes them.
 
 import { TenantId } from "../../protocol/ids.ts";
-import { RecordCodec } from "../../stores/codec.ts";
+import type { RecordCodec } from "../../stores/codec.ts";
 import { Keyring } from "../../stores/keyring.ts";
 import { SimBus } from "./bus.ts";
 import { Clients } from "./clients.ts";
+import { RememberingCodec } from "./codec.ts";
 import { drawFaults, type Faults, type Strike } from "./faults.ts";
 import { type Code, EPOCH, Host } from "./host.ts";
 import { Oracle } from "./oracle.ts";
@@ -51,7 +52,7 @@ export class World {
     this.die = new Random(seed, 2);
     this.faults = drawFaults(new Random(seed, 3));
     this.keyring = new Keyring(new Map([[1, this.die.bytes(32)]]), this.die);
-    this.codec = new RecordCodec(this.keyring, this.die);
+    this.codec = new RememberingCodec(this.keyring, this.die);
     const { dropDelayMs, hotMs } = this.faults.settings;
     this.oracle = new Oracle({ codec: this.codec, schedule: this.schedule, dropDelayMs, hotMs });
     this.store = new SimStore(this);

@@ -50,10 +50,18 @@ export class MemoryStore implements Store {
   readonly rows = new Map<string, Stored>();
   /** Awaited before each call: where a test holds calls back. */
   gate: () => Promise<void> = async () => {};
-  #etag = 0;
+  /** Reads that are still answered; then it fails, so that whoever asks for ever is found. */
+  patience = Number.POSITIVE_INFINITY;
+  #writes = 0;
+
+  /** How often something was written or dropped. */
+  get writes(): number {
+    return this.#writes;
+  }
 
   async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
     await this.gate();
+    if (this.patience-- <= 0) throw new Error("the store was asked too often");
     return keys.map((key) => this.rows.get(key));
   }
 
@@ -79,12 +87,12 @@ export class MemoryStore implements Store {
 
   async drop(key: string): Promise<"dropped"> {
     await this.gate();
-    this.rows.delete(key);
+    if (this.rows.delete(key)) this.#writes++;
     return "dropped";
   }
 
   set(key: string, value: Uint8Array): void {
-    this.rows.set(key, { value: Uint8Array.from(value), etag: String(++this.#etag) });
+    this.rows.set(key, { value: Uint8Array.from(value), etag: String(++this.#writes) });
   }
 
   /** Every key with its value, in one text that is equal only where all of it is. */

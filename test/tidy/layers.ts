@@ -29,7 +29,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   tools: { folders: ["tools", "services", "dapr", "stores", "actors", "core", "protocol"], packages: anything },
   bench: { folders: ["bench", "tools", "services", "dapr", "stores", "actors", "core", "protocol"], packages: anything },
   test: { folders: [""], packages: anything },
-  "vitest.config.ts": { folders: [], packages: ["vitest"] },
+  "vitest.config.ts": { folders: [], packages: ["node:", "vitest"] },
 };
 
 export function checkImports(source: Source): Finding[] {

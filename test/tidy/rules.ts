@@ -59,11 +59,13 @@ export const noTimers: Rule = (source) =>
     : [];
 
 const calls = (source: Source): [string, ts.CallExpression][] =>
-  [...nodesOf(source.tree)].filter(ts.isCallExpression).map((node) => [node.expression.getText(source.tree), node]);
+  nodesOf(source.tree)
+    .filter(ts.isCallExpression)
+    .map((node) => [node.expression.getText(source.tree), node]);
 
 export const environmentInOnePlace: Rule = (source) => {
   if (apart.has(source.folder) || /^services\/[a-z-]+\/config\.ts$/.test(source.path)) return [];
-  return [...nodesOf(source.tree)]
+  return nodesOf(source.tree)
     .filter((node) => (ts.isPropertyAccessExpression(node) && node.getText(source.tree) === "process.env") || isEnvImport(node))
     .map((node) => find(source, node, "process.env is read in services/*/config.ts alone; take the value from there"));
 };
@@ -75,14 +77,14 @@ const isEnvImport = (node: ts.Node): boolean =>
 
 export const noPrinting: Rule = (source) => {
   if (apart.has(source.folder) || /^services\/[a-z-]+\/main\.ts$/.test(source.path)) return [];
-  return [...nodesOf(source.tree)]
+  return nodesOf(source.tree)
     .filter((node): node is ts.PropertyAccessExpression => ts.isPropertyAccessExpression(node))
     .filter((node) => node.expression.getText(source.tree) === "console")
     .map((node) => find(source, node, "console is for services/*/main.ts; report an event (services/telemetry/events.ts)"));
 };
 
 export const noAny: Rule = (source) =>
-  [...nodesOf(source.tree)]
+  nodesOf(source.tree)
     .filter((node) => node.kind === ts.SyntaxKind.AnyKeyword)
     .map((node) => find(source, node, "any switches the compiler off; take unknown and parse it, or name the type"));
 
@@ -92,7 +94,7 @@ export const noDefaultExport: Rule = (source) => {
     ts.isExportAssignment(node) ||
     (ts.isExportSpecifier(node) && node.name.text === "default") ||
     (ts.canHaveModifiers(node) && (ts.getModifiers(node) ?? []).some(({ kind }) => kind === ts.SyntaxKind.DefaultKeyword));
-  return [...nodesOf(source.tree)]
+  return nodesOf(source.tree)
     .filter(isDefault)
     .map((node) => find(source, node, "a default export has no name of its own; export it by name"));
 };
@@ -113,7 +115,7 @@ const linesOf = (source: Source, node: ts.Node): number => lineOf(source, node.g
 /** A suite is a function that lists tests. They are not its own lines: each is measured by itself. */
 const testsIn = (source: Source, node: ts.Node): ts.Node[] =>
   source.folder === "test"
-    ? [...nodesOf(node)].filter(
+    ? nodesOf(node).filter(
         (inner) => ts.isCallExpression(inner) && inner.arguments.length > 1 && /^(test|it)\b/.test(inner.getText(source.tree)),
       )
     : [];

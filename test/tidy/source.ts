@@ -60,16 +60,20 @@ export function findAt(source: Source, position: number, what: string): Finding 
   return `${source.path}:${source.tree.getLineAndCharacterOfPosition(position).line + 1}: ${what}`;
 }
 
-/** Every node below `node`, in the order of the text. */
-export function* nodesOf(node: ts.Node): Generator<ts.Node> {
-  const children: ts.Node[] = [];
-  ts.forEachChild(node, (child) => {
-    children.push(child);
-  });
-  for (const child of children) {
-    yield child;
-    yield* nodesOf(child);
-  }
+const known = new WeakMap<ts.Node, readonly ts.Node[]>();
+
+/** Every node below `node`, in the order of the text. Those of a whole file are asked for by every rule, and so kept. */
+export function nodesOf(node: ts.Node): readonly ts.Node[] {
+  const before = known.get(node);
+  if (before !== undefined) return before;
+  const nodes: ts.Node[] = [];
+  const walk = (child: ts.Node): void => {
+    nodes.push(child);
+    ts.forEachChild(child, walk);
+  };
+  ts.forEachChild(node, walk);
+  if (ts.isSourceFile(node)) known.set(node, nodes);
+  return nodes;
 }
 
 /** What a file imports, or exports again, or imports as a type in passing: the specifier, and whether values come with it. */

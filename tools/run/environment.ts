@@ -26,13 +26,30 @@ export interface Stores {
 }
 
 export function callersSidecarEnvironment(base: Environment, { bus }: Stores): Environment {
-  return { ...base, STRATA_REDIS_PASSWORD: bus.password };
+  return { ...tracedByDaprd(base), STRATA_REDIS_PASSWORD: bus.password };
+}
+
+/**
+ * OpenTelemetry's variables as daprd understands them, for what the hosts understand by them. By itself it takes gRPC where no protocol is named, TLS
+ * whatever the scheme says, and an endpoint's path for a part of its port: spans go to the usual path there.
+ */
+function tracedByDaprd(base: Environment): Environment {
+  const { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: traces, ...rest } = base;
+  const endpoint = traces ?? base.OTEL_EXPORTER_OTLP_ENDPOINT;
+  if (endpoint === undefined) return base;
+  const [origin = endpoint, scheme] = /^(https?):\/\/[^/]+/.exec(endpoint) ?? [];
+  return {
+    ...rest,
+    OTEL_EXPORTER_OTLP_ENDPOINT: origin,
+    OTEL_EXPORTER_OTLP_PROTOCOL: base.OTEL_EXPORTER_OTLP_PROTOCOL ?? "http/protobuf",
+    ...(scheme === "http" ? { OTEL_EXPORTER_OTLP_INSECURE: base.OTEL_EXPORTER_OTLP_INSECURE ?? "true" } : {}),
+  };
 }
 
 /** With what the component files refer to, and the root key, which it hands to the host as a secret. */
 export function hostSidecarEnvironment(base: Environment, { bus, postgres }: Stores, secrets: Secrets): Environment {
   return {
-    ...base,
+    ...tracedByDaprd(base),
     STRATA_REDIS_PASSWORD: bus.password,
     ...(postgres === undefined ? {} : { STRATA_POSTGRES_URL: postgres.url }),
     STRATA_ROOT_KEY: secrets.rootKey,

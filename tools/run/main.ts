@@ -26,7 +26,7 @@ PostgreSQL does not run yet. Needs Dapr ${daprVersions.supported} (tested with $
 
 Environment: DAPR_BIN names the folder of the Dapr binaries. STRATA_REDIS_URL and STRATA_POSTGRES_URL name servers to use.
 STRATA_ROOT_KEY, DAPR_API_TOKEN and APP_API_TOKEN are made and kept in the data folder (root.key, secrets.json) where not set. With
-OTEL_EXPORTER_OTLP_ENDPOINT the sidecars send spans.
+OTEL_EXPORTER_OTLP_ENDPOINT hosts and sidecars send spans, hosts metrics too (docs/telemetry.md).
 
 Ctrl-C or SIGTERM stops everything in order. Exit code: 0 when it was stopped so, 1 when something failed, 2 for wrong options.`;
 

@@ -175,6 +175,31 @@ export function appending(the: () => Setting): void {
     expect((await caller.call(id, "read")).items).toEqual([text("x".repeat(most))]);
   });
 
+  test("append: slots that would be too large together are refused, and what is there can still be read, replaced and removed", async () => {
+    const { caller, name } = the();
+    const id = name("slots-large");
+    const third = "x".repeat(1_500_000);
+    await caller.call(id, "append", { key: "k1", items: [], set: { a: third, b: third } });
+    expect(await caller.refused(id, "append", { key: "k2", items: [], set: { c: third } })).toMatchObject({
+      code: "too_large",
+      message: expect.stringMatching(/slots would have 4500006 bytes; at most 4194304/),
+    });
+    expect(await caller.call(id, "append", { key: "k3", items: [], set: { a: null, c: third } })).toMatchObject({ version: 2 });
+    expect(Object.keys((await caller.call(id, "read")).slots).toSorted()).toEqual(["b", "c"]);
+  });
+
+  test("append: a context that would be about too many subjects is refused, and does not come to be", async () => {
+    const { caller, name, tenant } = the();
+    const id = name("subjects");
+    const items = Array.from({ length: 513 }, (_, i) => ({ ...text("x"), subjects: Array.from({ length: 8 }, (_, j) => `person ${8 * i + j}`) }));
+    expect(await caller.refused(id, "append", { key: "k", items })).toMatchObject({
+      code: "too_large",
+      message: expect.stringMatching(/4104 subjects; at most 4096/),
+    });
+    expect(await caller.refused(id, "read")).toMatchObject({ code: "not_found" });
+    expect((await caller.call(tenant, "tenant.list", { prefix: id.slice(id.indexOf(".") + 1) })).contexts).toEqual([]);
+  });
+
   for (const method of ["fork", "hold", "release", "erase"] as const)
     test(`${method}: not available yet, and says so`, async () => {
       const { caller, name } = the();

@@ -12,12 +12,19 @@ export function timerSuite(sides: Sides): void {
 function timersOf({ on, app }: Sides) {
   const fires = (id: string, name: string) => app().at(`/actors/Actor/${id}/method/timer/${name}`);
   const cancel = (id: string, name: string) => on().host(`/v1.0/actors/Actor/${id}/timers/${name}`, { verb: "DELETE" });
-  return { fires, cancel };
+  /** Four ticks of a timer that is registered now: later than anything that an earlier one still had to do. */
+  const ticks = async () => {
+    const id = fresh("clock");
+    await on().time(`Actor/${id}`, "t", { period: "200ms" });
+    await app().until(() => fires(id, "t").length >= 4, "four ticks");
+    await cancel(id, "t");
+  };
+  return { fires, cancel, ticks };
 }
 
 function firing(sides: Sides): void {
   const { on, app } = sides;
-  const { fires, cancel } = timersOf(sides);
+  const { fires, cancel, ticks } = timersOf(sides);
 
   test.concurrent("timers: one fires once, unmarked, with callback, data and what was asked", async () => {
     const id = fresh("once");
@@ -38,16 +45,28 @@ function firing(sides: Sides): void {
     expect(after(fires(id, "t")[1], registered)).toBeGreaterThan(1_000);
   });
 
-  test.concurrent("timers: one that was deleted fires no more", async () => {
-    const id = fresh("deleted");
-    await on().time(`Actor/${id}`, "t", { period: "200ms" });
-    await on().time(`Actor/${id}`, "clock", { period: "200ms" });
-    await app().until(() => fires(id, "t").length === 2, "two fires");
-    expect([(await cancel(id, "t")).status, (await cancel(id, "absent")).status]).toEqual([204, 204]);
-    const [before, ticks] = [fires(id, "t").length, fires(id, "clock").length];
-    await app().until(() => fires(id, "clock").length >= ticks + 4, "four ticks of the other one");
-    await cancel(id, "clock");
-    expect(fires(id, "t").length - before).toBeLessThanOrEqual(1);
+  test.concurrent("timers: one fires as often as it repeats, and not past its ttl", async () => {
+    const [repeats, ends] = [fresh("repeats"), fresh("ends")];
+    await on().time(`Actor/${repeats}`, "t", { dueTime: "0s", period: "R2/PT1S" });
+    await on().time(`Actor/${ends}`, "t", { dueTime: "0s", period: "100ms", ttl: "250ms" });
+    await app().until(() => fires(repeats, "t").length === 2, "both repetitions");
+    const before = fires(ends, "t").length;
+    for (let round = 0; round < 2; round++) await ticks();
+    expect([fires(repeats, "t").length, fires(ends, "t").length]).toEqual([2, before]);
+  });
+
+  test.concurrent("timers: one that was deleted fires no more, even if it was firing just then", async () => {
+    const [idle, busy] = [fresh("idle"), fresh("busy")];
+    await on().time(`Actor/${idle}`, "t", { dueTime: "1s", period: "100ms" });
+    const gate = app().hold(`/actors/Actor/${busy}/method/timer/t`);
+    await on().time(`Actor/${busy}`, "t", { period: "100ms" });
+    const held = await gate.next();
+    expect([(await cancel(idle, "t")).status, (await cancel(busy, "t")).status, (await cancel(busy, "absent")).status]).toEqual([
+      204, 204, 204,
+    ]);
+    held.reply();
+    for (let round = 0; round < 2; round++) await ticks();
+    expect([fires(idle, "t").length, fires(busy, "t").length]).toEqual([0, 1]);
   });
 }
 
@@ -75,7 +94,7 @@ function refusing({ on }: Sides): void {
 
 function forgetting(sides: Sides): void {
   const { on, app, env } = sides;
-  const { fires, cancel } = timersOf(sides);
+  const { fires, ticks } = timersOf(sides);
 
   test("timers: a crash forgets them", async () => {
     const id = fresh("forgotten");
@@ -83,10 +102,7 @@ function forgetting(sides: Sides): void {
     await app().until(() => fires(id, "t").length === 1, "the first fire");
     await env().restart();
     const before = fires(id, "t").length;
-    const clock = fresh("clock");
-    await on().time(`Actor/${clock}`, "t", { period: "300ms" });
-    await app().until(() => fires(clock, "t").length === 4, "four ticks of a later timer");
-    await cancel(clock, "t");
+    await ticks();
     expect(fires(id, "t")).toHaveLength(before);
   });
 }

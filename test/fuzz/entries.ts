@@ -1,0 +1,24 @@
+// Every way in, with what may come in by it.
+
+import type { Entry } from "./entry.ts";
+import { lines } from "./entries/importing.ts";
+import { judgeAddresses, judgeBodies, judgeBytes, readingJson } from "./entries/judging.ts";
+import { answering } from "./entries/sidecar.ts";
+import { decoding } from "./entries/storing.ts";
+import { settings, tokens } from "./entries/tokens.ts";
+import { damagedContexts, damagedTenants, turns } from "./entries/turns.ts";
+
+export const entries: readonly Entry[] = [
+  judgeBytes,
+  judgeBodies,
+  judgeAddresses,
+  readingJson,
+  turns,
+  damagedContexts,
+  damagedTenants,
+  decoding,
+  answering,
+  tokens,
+  settings,
+  lines,
+];

@@ -1,0 +1,110 @@
+// The judge: what stands between a caller's bytes and everything else.
+
+import fc from "fast-check";
+import { judgeContext, judgeTenant } from "../../../actors/judge.ts";
+import { RawJson, readJson, JsonError, writeJson } from "../../../protocol/json.ts";
+import { limits } from "../../../protocol/limits.ts";
+import { makeMemoryWorld } from "../../support/memory-ports.ts";
+import { CONTEXT, grantOf, TENANT, validCall, validCalls } from "../calls.ts";
+import { entry, must } from "../entry.ts";
+import { mustBeRefusal } from "../envelope.ts";
+import { type Change, type Cut, changes, cut, cuts, mutate } from "../mutations.ts";
+import { bytesAsBase64, oddJson, oddText } from "../texts.ts";
+
+const { keyring, clock } = makeMemoryWorld();
+const world = { grants: keyring, clock };
+const grant = grantOf(keyring);
+
+function judge(id: string, method: string, body: Uint8Array): void {
+  const ofTenant = method.startsWith("tenant.");
+  const judged = ofTenant ? judgeTenant(id, method.slice("tenant.".length), body, world) : judgeContext(id, method, body, world);
+  if (!judged.ok) return mustBeRefusal(judged, ["invalid", "denied", "too_large"]);
+  must(judged.claims.subject === "fuzz", "a call was judged to be somebody else's");
+  must(judged.command.method === (ofTenant ? method.slice("tenant.".length) : method), "a call was judged to be another");
+}
+
+export const judgeBytes = entry<{ readonly bytes: string; readonly at: number }>({
+  name: "judge-bytes",
+  what: "any bytes, as the body of any call: refused, never thrown at",
+  cases: 14_000,
+  arbitrary: fc.record({ bytes: fc.oneof(bytesAsBase64(200), oddJson.map((text) => Buffer.from(text).toString("base64"))), at: validCall }),
+  check: ({ bytes, at }) => {
+    const method = validCalls[at]?.[0] ?? "read";
+    judge(method.startsWith("tenant.") ? TENANT : CONTEXT, method, Buffer.from(bytes, "base64"));
+  },
+});
+
+export type Mutated = { readonly at: number; readonly changes: Change[]; readonly cuts: Cut[] };
+export const mutated: fc.Arbitrary<Mutated> = fc.record({ at: validCall, changes: changes(4), cuts });
+
+export const judgeBodies = entry<Mutated>({
+  name: "judge-bodies",
+  what: "valid calls with changed fields, values and bytes: taken or refused, and nothing of them shown",
+  cases: 28_000,
+  arbitrary: mutated,
+  check: ({ at, changes, cuts }) => {
+    const [method = "read", args = {}] = validCalls[at] ?? [];
+    judge(method.startsWith("tenant.") ? TENANT : CONTEXT, method, cut(Buffer.from(mutate({ grant, ...args }, changes)), cuts));
+  },
+});
+
+type Addressed = { readonly id: string; readonly method: string; readonly tenant: boolean; readonly token: string | null; readonly rest: string };
+
+const oddId = fc.oneof(oddText, oddText.map((odd) => `${TENANT}.${odd}`), oddText.map((odd) => `${odd}.context`), fc.constantFrom(CONTEXT, TENANT, "main.", ".a", "..", "main.a.b"));
+const oddMethod = fc.oneof(oddText, fc.constantFrom("append", "read", "fork", "erase", "create", "register", "list", "tenant.create", "*", "valueOf", "isPrototypeOf"));
+
+export const judgeAddresses = entry<Addressed>({
+  name: "judge-addresses",
+  what: "any id, method and token: refused unless all of them are right",
+  cases: 12_000,
+  arbitrary: fc.record({ id: oddId, method: oddMethod, tenant: fc.boolean(), token: fc.option(oddText, { nil: null }), rest: fc.constantFrom("{}", '{"key":"k"}', '{"limit":1}') }),
+  check: ({ id, method, tenant, token, rest }) => {
+    const body = Buffer.from(JSON.stringify({ grant: token ?? grant, ...JSON.parse(rest) }));
+    const judged = tenant ? judgeTenant(id, method, body, world) : judgeContext(id, method, body, world);
+    // A token that no JSON string of the contract can hold makes the body invalid before it is looked at.
+    const readable = token === null || (token.isWellFormed() && !token.includes("\0"));
+    if (!judged.ok) return mustBeRefusal(judged, token === null || !readable ? ["invalid", "denied"] : ["denied"]);
+    must(token === null, "a token that is none was taken");
+    must(tenant ? id === TENANT : /^main\.[a-z0-9][a-z0-9-]{0,62}$/.test(id), `the id ${JSON.stringify(id)} was taken`);
+  },
+});
+
+export const readingJson = entry<string>({
+  name: "json",
+  what: "JSON texts, and nearly: read as JSON.parse reads them or refused, and kept to the byte where they are the caller's",
+  cases: 12_000,
+  arbitrary: oddJson,
+  check: (text) => {
+    const parsed = attempt(() => ({ value: JSON.parse(text) as unknown }), SyntaxError);
+    const read = attempt(() => ({ value: readJson(text) }), JsonError);
+    const raw = attempt(() => RawJson.of(text), JsonError);
+    if (read !== undefined) {
+      must(parsed !== undefined, "it reads what is no JSON");
+      must(JSON.stringify(read.value) === JSON.stringify(parsed.value), "it reads another value than JSON.parse");
+      must(JSON.stringify(JSON.parse(writeJson(read.value))) === JSON.stringify(parsed.value), "it writes another value than it read");
+    }
+    const shallow = depthOf(text) <= limits.json_nesting;
+    must((raw !== undefined) === (parsed !== undefined && shallow), `as raw it is ${raw === undefined ? "refused" : "taken"}`);
+    must(raw === undefined || raw.text === text.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, ""), "its text was not kept");
+  },
+});
+
+/** How deep brackets are nested, outside of strings. */
+function depthOf(text: string): number {
+  let [depth, deepest] = [0, 0];
+  for (const [found] of text.matchAll(/"(?:\\.|[^"\\])*"|[[\]{}]/gs)) {
+    if (found === "[" || found === "{") deepest = Math.max(deepest, ++depth);
+    else if (found === "]" || found === "}") depth--;
+  }
+  return deepest;
+}
+
+/** The result, or undefined where `kind` was thrown; whatever else is thrown is a finding. */
+function attempt<T>(act: () => T, kind: new (...args: never[]) => Error): T | undefined {
+  try {
+    return act();
+  } catch (reason) {
+    if (reason instanceof kind) return undefined;
+    throw reason;
+  }
+}
