@@ -8,6 +8,14 @@ import type { TenantId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Call, Ports } from "./ports.ts";
 
+function readLeaf(bytes: Uint8Array): Leaf | undefined {
+  try {
+    return Leaf.safeParse(JSON.parse(new TextDecoder().decode(bytes))).data;
+  } catch {
+    return undefined;
+  }
+}
+
 type Place = { readonly id: string; readonly leaf: Leaf; readonly etag: string | undefined };
 const FIRST = "0";
 
@@ -42,11 +50,8 @@ export class Leaves {
 
   /** The entries after `after`, leaf by leaf. */
   async *from(after: string, call: Call): AsyncGenerator<Report> {
-    let place = await this.#find(after, call);
-    for (;;) {
+    for (let place: Place | undefined = await this.#find(after, call); place !== undefined; place = await this.#next(place, call)) {
       for (const entry of place.leaf.entries) if (entry[0] > after) yield reportFrom(entry);
-      if (place.leaf.right === null) return;
-      place = await this.#read(place.leaf.right.id, call);
     }
   }
 
@@ -73,12 +78,16 @@ export class Leaves {
   async #find(name: string, call: Call): Promise<Place> {
     let start = this.#starts[0];
     for (const known of this.#starts) if (known.from <= name) start = known;
-    let place = await this.#read(start?.id ?? FIRST, call);
+    let place = await this.#read(start?.id ?? FIRST, start?.from ?? "", call);
     while (place.leaf.right !== null && place.leaf.right.from <= name) {
       this.#learn(place.leaf.right);
-      place = await this.#read(place.leaf.right.id, call);
+      place = await this.#read(place.leaf.right.id, place.leaf.right.from, call);
     }
     return place;
+  }
+
+  async #next({ leaf: { right } }: Place, call: Call): Promise<Place | undefined> {
+    return right === null ? undefined : this.#read(right.id, right.from, call);
   }
 
   #learn(right: { readonly from: string; readonly id: string }): void {
@@ -87,10 +96,15 @@ export class Leaves {
     this.#starts.sort((a, b) => (a.from < b.from ? -1 : 1));
   }
 
-  async #read(id: string, call: Call): Promise<Place> {
+  /** The leaf whose names begin at `from`. Throws ContextError "internal" where it is not one of ours any more. */
+  async #read(id: string, from: string, call: Call): Promise<Place> {
     const [stored] = await this.#ports.store.read([this.#key(id)], call);
-    if (stored === undefined) return { id, leaf: emptyLeaf, etag: undefined };
-    return { id, leaf: Leaf.parse(JSON.parse(new TextDecoder().decode(stored.value))), etag: stored.etag };
+    if (stored === undefined && id === FIRST) return { id, leaf: emptyLeaf, etag: undefined };
+    const leaf = stored === undefined ? undefined : readLeaf(stored.value);
+    // What is pointed to was written before, and each leaf leads further to the right: or else a walk would lose its way, or never end.
+    if (stored === undefined || leaf === undefined || (leaf.right !== null && leaf.right.from <= from))
+      throw new ContextError("internal", "the tenant's directory is damaged; restore its store from a backup");
+    return { id, leaf, etag: stored.etag };
   }
 
   #key(id: string): string {

@@ -8,8 +8,6 @@ import { limits } from "../protocol/limits.ts";
 import { type Activation, ageOf, type Hot, isYoung, keyOf, type Loaded, type Proof, proofNow } from "./activation.ts";
 import type { Call, Codec, ContextKeys, Ports, Sealed, Stored } from "./ports.ts";
 
-/** How many records the first read asks for where nothing tells how many there are. */
-const FIRST = 32;
 /** How many records beyond the head's version the first read asks for. */
 const AHEAD = 8;
 
@@ -127,11 +125,12 @@ class Loading {
   async #begin(hot: Hot, head: Stored | undefined, wanted: readonly number[]): Promise<Folded & { rows: readonly Row[] }> {
     const hint = head === undefined ? undefined : decodeHead(this.#ports.codec, this.#a, this.#keys, head.value);
     if (hint === undefined) {
-      const rows = await this.#readMany(range(1, Math.max(FIRST, ...wanted)));
+      const rows = await this.#readMany(range(1, limits.records_per_first_bulk));
       return { state: this.#empty(), sealed: NOT_SEALED, rows };
     }
     const { version, digest } = hint.state;
-    const rows = await this.#readMany([...wanted.filter((v) => v < version), ...range(version, version + AHEAD)]);
+    const besides = wanted.filter((v) => v < version).slice(0, recordsPerBulk(hint.state) - AHEAD - 1);
+    const rows = await this.#readMany([...besides, ...range(version, version + AHEAD)]);
     const named = rows.find(([v]) => v === version)?.[1];
     if (named === undefined || this.#decode(version, named).digest !== digest)
       return { state: this.#empty(), sealed: NOT_SEALED, rows: [] };
@@ -150,7 +149,7 @@ class Loading {
     let state = from;
     let rows = known;
     for (let round = 0; round < limits.versions_per_context; round++) {
-      if (rows.length === 0) rows = await this.#readMany(range(state.version + 1, state.version + limits.records_per_bulk));
+      if (rows.length === 0) rows = await this.#readMany(range(state.version + 1, state.version + recordsPerBulk(state)));
       for (const [i, [version, bytes]] of rows.entries()) {
         if (bytes === undefined)
           return rows.slice(i).some(([, later]) => later !== undefined) ? { state, gap: broken(version, "it is missing") } : { state };
@@ -238,6 +237,12 @@ export function decodeHead(codec: Codec, a: Activation, keys: ContextKeys, bytes
     return undefined; // Whatever is wrong with a hint, the records say what is right.
   }
 }
+
+/** How many records one call may ask for, going by the largest that was seen. */
+export const recordsPerBulk = (state: Pick<State, "largest" | "version"> | undefined): number =>
+  state === undefined || state.version === 0 ? limits.records_per_first_bulk : bulkOf(state.largest);
+const bulkOf = (largest: number): number =>
+  Math.max(1, Math.min(limits.records_per_bulk, Math.floor(limits.bytes_per_bulk / Math.max(1, largest))));
 
 export const range = (from: number, to: number): number[] => Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i);
 

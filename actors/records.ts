@@ -2,9 +2,8 @@
 
 import type { Entry } from "../core/record.ts";
 import { ContextError } from "../protocol/errors.ts";
-import { limits } from "../protocol/limits.ts";
 import { type Activation, isYoung, keyOf, type Loaded } from "./activation.ts";
-import { broken, decodeRecord, hasSameKeys, range } from "./load.ts";
+import { broken, decodeRecord, hasSameKeys, range, recordsPerBulk } from "./load.ts";
 import type { Call, Ports, Stored } from "./ports.ts";
 import type { World } from "./world.ts";
 
@@ -15,8 +14,9 @@ export async function readEntry(a: Activation, loaded: Loaded, version: number, 
 
 /** The records `from` to `to`, in order, read in bulk as they are asked for. Throws ContextError "internal" where one is missing or broken. */
 export async function* entries(a: Activation, loaded: Loaded, from: number, to: number, world: World, call: Call): AsyncGenerator<Entry> {
-  for (let first = from; first <= to; first += limits.records_per_bulk) {
-    const versions = range(first, Math.min(to, first + limits.records_per_bulk - 1));
+  const bulk = recordsPerBulk(loaded.state);
+  for (let first = from; first <= to; first += bulk) {
+    const versions = range(first, Math.min(to, first + bulk - 1));
     const batch = await fetch(a, loaded, versions, world, call);
     for (const version of versions) {
       const entry = batch.get(version);

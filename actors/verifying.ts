@@ -7,7 +7,7 @@ import type { Verify } from "../protocol/contract.ts";
 import { ContextError, type Refusal, refuse } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
 import { type Activation, isYoung, keyOf, proofNow } from "./activation.ts";
-import { decodeHead, decodeRecord, range } from "./load.ts";
+import { decodeHead, decodeRecord, range, recordsPerBulk } from "./load.ts";
 import type { Call, Codec, ContextKeys } from "./ports.ts";
 import type { World } from "./world.ts";
 
@@ -91,7 +91,7 @@ async function walk(a: Activation, chain: Chain, start: Link, to: number | undef
     if (version > link.version && version <= (to ?? version)) link = check(link, decodeRecord(codec, a, chain.keys, version, bytes, true));
   };
   for (let page = 1; link.version < (to ?? Number.POSITIVE_INFINITY); ) {
-    const last = Math.min(to ?? Number.POSITIVE_INFINITY, link.version + limits.records_per_bulk);
+    const last = Math.min(to ?? Number.POSITIVE_INFINITY, link.version + recordsPerBulk(a.loaded?.state));
     const { sealed, found } = await readOn(a, page, range(link.version + 1, last), world, call);
     if (sealed !== undefined) {
       for (const [i, bytes] of sealed.records.entries()) take(sealed.from + i, bytes);

@@ -95,7 +95,9 @@ function append(state: State, asked: Asked, command: Append, limits: Limits): De
   if (after.count > limits.slots_per_context)
     return no(refuse("too_large", `the context would have ${after.count} slots; at most ${limits.slots_per_context}`));
   if (after.bytes > limits.bytes_of_slots)
-    return no(refuse("too_large", `the context's slots would have ${after.bytes} bytes; at most ${limits.bytes_of_slots}. Append it as an item`));
+    return no(
+      refuse("too_large", `the context's slots would have ${after.bytes} bytes; at most ${limits.bytes_of_slots}. Append it as an item`),
+    );
 
   let next = items.length;
   const draft: Draft = {
@@ -114,7 +116,10 @@ function append(state: State, asked: Asked, command: Append, limits: Limits): De
 }
 
 /** How many slots stand after the turn, and the bytes of their values. */
-function slotsAfter(state: State, slots: readonly (readonly [name: string, value: RawJson])[]): { readonly count: number; readonly bytes: number } {
+function slotsAfter(
+  state: State,
+  slots: readonly (readonly [name: string, value: RawJson])[],
+): { readonly count: number; readonly bytes: number } {
   // Turns that set none are the most, and leave the slots as they are.
   if (slots.length === 0) return { count: 0, bytes: 0 };
   const after = new Map([...state.slots].map(([name, slot]) => [name, slot.value.text]));

@@ -5,7 +5,7 @@ import { RawJson } from "../protocol/json.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { Policy } from "../protocol/policy.ts";
 import { type Instant, instant, later, millis } from "../protocol/units.ts";
-import { type Entry, type Slot, slotChanges } from "./record.ts";
+import { bytesOf, type Entry, type Slot, slotChanges } from "./record.ts";
 
 export type State = {
   readonly id: ContextId;
@@ -19,6 +19,8 @@ export type State = {
   readonly appended: Instant;
   readonly items: number;
   readonly contents: number;
+  /** Bytes of content of the largest record: what a bulk read has to reckon with. */
+  readonly largest: number;
   readonly policy: Policy;
   readonly published: number;
   /** The last record says that the name has ended. */
@@ -38,6 +40,7 @@ export function emptyState(id: ContextId, genesis: string): State {
     appended: at,
     items: 0,
     contents: 0,
+    largest: 0,
     policy: {},
     published: 0,
     ended: false,
@@ -79,6 +82,7 @@ export function apply(state: State, entry: Entry): State {
     appended: entry.kind === "append" ? entry.at : state.appended,
     items: state.items + entry.items.length,
     contents: state.contents + entry.contents.length,
+    largest: Math.max(state.largest, bytesOf(entry)),
     policy: entry.policy ?? state.policy,
     published: Math.max(state.published, entry.published),
     ended: entry.kind === "expire",

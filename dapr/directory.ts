@@ -8,7 +8,7 @@ import { type Refusal, refuse } from "../protocol/errors.ts";
 import { type ContextId, nameOf, type TenantId, tenantOf } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Policy } from "../protocol/policy.ts";
-import type { Sidecar } from "./sidecar.ts";
+import { jsonOf, type Sidecar } from "./sidecar.ts";
 
 type Answer = { readonly ok: true; readonly policy: Policy } | Refusal;
 type Waiting = { readonly report: Report; readonly call: Call; readonly settle: (answer: Answer) => void };
@@ -66,17 +66,9 @@ export class SidecarDirectory implements Directory {
   async #send(tenant: TenantId, contexts: readonly Report[], traceparent: string | undefined): Promise<Answer> {
     const body = JSON.stringify({ grant: this.#grant(tenant), contexts });
     const call: Call = traceparent === undefined ? {} : { traceparent };
-    const { status, body: bytes } = await this.#sidecar.call("POST", `/v1.0/actors/${TENANT}/${tenant}/method/register`, body, call);
-    const reply = status === 200 ? Reply.safeParse(parse(bytes)) : undefined;
+    const answer = await this.#sidecar.call("POST", `/v1.0/actors/${TENANT}/${tenant}/method/register`, body, call);
+    const reply = answer.status === 200 ? Reply.safeParse(jsonOf(answer)) : undefined;
     if (reply?.success) return reply.data.ok ? { ok: true, policy: reply.data.policy } : refuse(reply.data.code, reply.data.message);
     return refuse("unavailable", "the tenant's directory does not answer; try again", { details: { outcome: "none" } });
-  }
-}
-
-function parse(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString());
-  } catch {
-    return undefined;
   }
 }

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import type { Die } from "../actors/ports.ts";
 import { ContextError } from "../protocol/errors.ts";
-import type { Sidecar } from "./sidecar.ts";
+import { jsonOf, type Sidecar } from "./sidecar.ts";
 import { type GroupPath, StateStore } from "./state.ts";
 
 const Metadata = z.object({ components: z.array(z.object({ name: z.string(), type: z.string() })).nullish() });
@@ -27,8 +27,9 @@ export async function examineStore(sidecar: Sidecar, component: string, die: Die
 }
 
 async function typeOf(sidecar: Sidecar, component: string): Promise<string> {
-  const { status, body } = await sidecar.call("GET", "/v1.0/metadata", undefined);
-  const metadata = status === 200 ? Metadata.safeParse(JSON.parse(body.toString())) : undefined;
+  const answer = await sidecar.call("GET", "/v1.0/metadata", undefined);
+  const { status } = answer;
+  const metadata = status === 200 ? Metadata.safeParse(jsonOf(answer)) : undefined;
   const found = metadata?.data?.components?.find(({ name }) => name === component);
   if (found === undefined)
     throw new ContextError(

@@ -15,6 +15,15 @@ export type SidecarOptions = {
 /** `etag` as the sidecar sends it; `status` 0 where no answer came. */
 export type SidecarAnswer = { readonly status: number; readonly body: Buffer; readonly etag: string | undefined };
 
+/** The JSON of an answer; undefined where it holds none. */
+export function jsonOf({ body }: Pick<SidecarAnswer, "body">): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    return undefined;
+  }
+}
+
 const NO_ANSWER: SidecarAnswer = { status: 0, body: Buffer.alloc(0), etag: undefined };
 /** Connections kept to the sidecar; group commit keeps the number of calls under way small. */
 const CONNECTIONS = 128;

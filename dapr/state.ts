@@ -5,11 +5,12 @@
 import { z } from "zod";
 import type { Call, Store, Stored } from "../actors/ports.ts";
 import { ContextError } from "../protocol/errors.ts";
-import type { Sidecar } from "./sidecar.ts";
+import { jsonOf, type Sidecar } from "./sidecar.ts";
 
 /** How several keys are created in one call. */
 export type GroupPath = "transaction" | "post";
 
+const QUOTE = 0x22;
 const BulkRow = z.object({ key: z.string(), data: z.unknown().optional(), etag: z.string().nullish(), error: z.string().nullish() });
 const Bulk = z.array(BulkRow);
 
@@ -27,10 +28,12 @@ export class StateStore implements Store {
   async read(keys: readonly string[], call: Call = {}): Promise<(Stored | undefined)[]> {
     const [only] = keys;
     if (keys.length === 1 && only !== undefined) return [await this.#get(only, call)];
-    const { status, body } = await this.#sidecar.call("POST", `${this.#path}/bulk`, JSON.stringify({ keys, parallelism: 10 }), call);
+    const answer = await this.#sidecar.call("POST", `${this.#path}/bulk`, JSON.stringify({ keys, parallelism: 10 }), call);
+    const { status } = answer;
     if (status === 204) return keys.map(() => undefined);
-    if (status !== 200) throw unreachable("read", status);
-    const rows = new Map(Bulk.parse(JSON.parse(body.toString())).map((row) => [row.key, row]));
+    const bulk = status === 200 ? Bulk.safeParse(jsonOf(answer)) : undefined;
+    if (bulk?.success !== true) throw unreachable("read", status);
+    const rows = new Map(bulk.data.map((row) => [row.key, row]));
     return keys.map((key) => {
       const row = rows.get(key);
       if (row === undefined || row.error) throw unreachable("read", status);
@@ -44,6 +47,7 @@ export class StateStore implements Store {
     if (status === 204 || (status === 200 && body.length === 0)) return undefined;
     if (status !== 200) throw unreachable("read", status);
     // The answer is a JSON string of base64: cut off its quotes, the rest needs no parser.
+    if (body[0] !== QUOTE || body[body.length - 1] !== QUOTE) throw notOurs();
     return { value: Buffer.from(body.subarray(1, body.length - 1).toString("latin1"), "base64"), etag: etag ?? "" };
   }
 
@@ -81,9 +85,11 @@ const createRow = (key: string, value: Uint8Array): string =>
   `{"key":${JSON.stringify(key)},"value":"${encode(value)}","options":{"concurrency":"first-write"}}`;
 
 function decode(data: unknown): Uint8Array {
-  if (typeof data !== "string") throw new ContextError("internal", "the store holds something that is not ours under one of our keys");
+  if (typeof data !== "string") throw notOurs();
   return Buffer.from(data, "base64");
 }
+
+const notOurs = (): ContextError => new ContextError("internal", "the store holds something that is not ours under one of our keys");
 
 const unreachable = (doing: string, status: number): ContextError =>
   new ContextError("unavailable", `the store could not be ${doing}: the sidecar answered ${status === 0 ? "nothing in time" : status}`, {

@@ -68,6 +68,8 @@ export const limits = {
 
   // Loading (C6).
   records_per_bulk: 128,
+  /** Where nothing tells yet how large they are. */
+  records_per_first_bulk: 32,
   bytes_per_bulk: 16 * MiB,
   load_rounds: 64,
 

@@ -19,6 +19,7 @@ import { Policy } from "../protocol/policy.ts";
 import { instant } from "../protocol/units.ts";
 import { type ContentKeys, OpenKeys } from "./context-keys.ts";
 import type { Keyring } from "./keyring.ts";
+import { isHead, isPage, isRecord, isTable, isTombstone, type Shape } from "./shapes.ts";
 import { packSkeleton, unpackSkeleton } from "./skeleton.ts";
 
 const FORMAT = 1;
@@ -27,7 +28,8 @@ const TAG = 16;
 /** Below this many bytes compression does not pay for itself. */
 const DEFLATE_FROM = 96;
 const [PLAIN, DEFLATED] = [0, 1];
-const DIGEST_DOMAIN = Buffer.from("strata/record/1\0");
+const RECORD_DOMAIN = Buffer.from("strata/record/1\0");
+const HEAD_DOMAIN = Buffer.from("strata/head/1\0");
 const GENESIS_DOMAIN = "strata/genesis/1\0";
 
 const packr = new Packr({ useRecords: false });
@@ -42,11 +44,18 @@ const framed = (value: unknown): Buffer => {
   return bytes;
 };
 
-/** What stands behind the format byte. A format that is newer than this code is refused, not guessed at. */
-function unframed(what: string, bytes: Uint8Array): unknown {
+/** What stands behind the format byte. A format that is newer than this code is refused, not guessed at. Throws ContextError "internal". */
+function unframed<T>(what: string, bytes: Uint8Array, isShape: Shape<T>): T {
   if (bytes[0] !== FORMAT) throw new ContextError("internal", `${what} has format ${bytes[0] ?? "none"}; this version reads ${FORMAT}`);
+  const value = unpacked(what, bytes.subarray(1));
+  if (!isShape(value)) throw new ContextError("internal", `${what} is broken: it does not hold what belongs there`);
+  return value;
+}
+
+function unpacked(what: string, bytes: Uint8Array): unknown {
   try {
-    return packr.unpack(bytes.subarray(1));
+    // Of a Buffer it makes Buffers, of other arrays other arrays.
+    return packr.unpack(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   } catch (cause) {
     throw new ContextError("internal", `${what} is broken: its bytes do not decode`, { cause });
   }
@@ -76,7 +85,7 @@ export class RecordCodec implements Codec {
   }
 
   openKeys(id: ContextId, table: Uint8Array): ContextKeys {
-    const [epoch, sealed] = unframed("the key table", table) as [number, Uint8Array];
+    const [epoch, sealed] = unframed("the key table", table, isTable);
     return OpenKeys.unpack(packr.unpack(this.#keyring.unwrap(id, "the key table", epoch, sealed)));
   }
 
@@ -87,14 +96,15 @@ export class RecordCodec implements Codec {
 
   encode(id: ContextId, keys: ContextKeys, draft: Draft, contents: readonly string[]) {
     const { seal, leaf } = own(keys);
+    const attempt = Buffer.from(this.#die.bytes(16));
+    const place = `${id}/${draft.version}/${attempt.toString("hex")}`;
     const digests: Buffer[] = [];
     const sealed = contents.map((text, i) => {
       const content = leaf(draft.firstContent + i, draft.items[i]?.subjects ?? []);
       const plain = Buffer.from(text);
       digests.push(content.digest(plain));
-      return this.#encrypt(content.key, additional(id, draft.version, i), plain);
+      return this.#encrypt(content.key, additional(place, i), plain);
     });
-    const attempt = Buffer.from(this.#die.bytes(16));
     const skeleton = pack(packSkeleton(draft, attempt, digests));
     const digest = digestOf(skeleton);
     const bytes = framed([skeleton, seal(digest), sealed]);
@@ -106,13 +116,14 @@ export class RecordCodec implements Codec {
     const { skeleton, digest, sealed } = this.#open(keys, bytes);
     const { draft, attempt, digests } = unpackSkeleton(skeleton);
     if (sealed.length !== digests.length) throw new ContextError("internal", `it holds ${sealed.length} contents, not ${digests.length}`);
+    const place = `${id}/${draft.version}/${Buffer.from(attempt, "latin1").toString("hex")}`;
     const contents = sealed.map((content, i) => {
       const open = (): ContentKeys => leaf(draft.firstContent + i, draft.items[i]?.subjects ?? []);
       // Whose key is there was not erased: somebody took it out.
       if (content === null && !isErased(open)) throw new ContextError("internal", `content ${i} is missing, and it was not erased`);
       if (content === null) return null;
       const { key, digest: digestContent } = open();
-      const plain = decrypt(key, additional(id, draft.version, i), content);
+      const plain = decrypt(key, additional(place, i), content);
       if (thorough && !equal(digestContent(plain), digests[i]))
         throw new ContextError("internal", `content ${i} is not the one that its skeleton names`);
       return plain.toString();
@@ -126,7 +137,7 @@ export class RecordCodec implements Codec {
 
   /** What a record holds, once its seal was checked. */
   #open(keys: ContextKeys, bytes: Uint8Array) {
-    const [packed, mark, sealed] = unframed("the record", bytes) as [Buffer, Buffer, (Buffer | null)[]];
+    const [packed, mark, sealed] = unframed("the record", bytes, isRecord);
     const digest = digestOf(packed);
     if (!equal(own(keys).seal(digest), mark)) throw new ContextError("internal", "its skeleton was altered: the seal does not match");
     return { skeleton: packr.unpack(packed) as Parameters<typeof unpackSkeleton>[0], digest, sealed };
@@ -138,7 +149,7 @@ export class RecordCodec implements Codec {
   }
 
   decodePage(bytes: Uint8Array) {
-    const [from, to, records] = unframed("the page", bytes) as [number, number, Uint8Array[]];
+    const [from, to, records] = unframed("the page", bytes, isPage);
     return { from, to, records };
   }
 
@@ -149,20 +160,29 @@ export class RecordCodec implements Codec {
     });
     const { keys: used, marks } = state.keys.entries();
     const body = pack([
-      [state.version, Buffer.from(state.digest, "hex"), state.created, state.at, state.appended, state.items, state.contents],
+      [
+        state.version,
+        Buffer.from(state.digest, "hex"),
+        state.created,
+        state.at,
+        state.appended,
+        state.items,
+        state.contents,
+        state.largest,
+      ],
       [state.policy, state.published, state.ended, page, to],
       slots,
       [Buffer.from(used.map(([key]) => key).join(""), "latin1"), used.map(([, version]) => version), marks],
     ]);
-    return framed([body, own(keys).seal(digestOf(body))]);
+    return framed([body, own(keys).seal(digestOf(body, HEAD_DOMAIN))]);
   }
 
   decodeHead(id: ContextId, keys: ContextKeys, bytes: Uint8Array) {
     const { seal, leaf } = own(keys);
-    const [body, mark] = unframed("the head", bytes) as [Buffer, Buffer];
-    if (!equal(seal(digestOf(body)), mark)) return undefined;
+    const [body, mark] = unframed("the head", bytes, isHead);
+    if (!equal(seal(digestOf(body, HEAD_DOMAIN)), mark)) return undefined;
     const [
-      [version, digest, created, at, appended, items, contents],
+      [version, digest, created, at, appended, items, contents, largest],
       [policy, published, ended, page, to],
       slots,
       [used, versions, marks],
@@ -177,6 +197,7 @@ export class RecordCodec implements Codec {
       appended: instant(appended),
       items,
       contents,
+      largest,
       policy: Policy.parse(policy),
       published,
       ended,
@@ -196,7 +217,7 @@ export class RecordCodec implements Codec {
   }
 
   decodeTombstone(bytes: Uint8Array) {
-    const [version] = unframed("the tombstone", bytes) as [number];
+    const [version] = unframed("the tombstone", bytes, isTombstone);
     return { version };
   }
 
@@ -220,7 +241,7 @@ function deflateOptions(bytes: number) {
 const chunkSize = (bytes: number): number => Math.min(16_384, Math.max(64, bytes + 64));
 
 type StoredHead = [
-  [number, Uint8Array, number, number, number, number, number],
+  [number, Uint8Array, number, number, number, number, number, number],
   [unknown, number, boolean, number, number],
   [string, number, Buffer][],
   [Uint8Array, number[], [number, number][]],
@@ -241,8 +262,9 @@ function isErased(open: () => ContentKeys): boolean {
   }
 }
 
-const digestOf = (skeleton: Uint8Array): Buffer => hash("sha256", Buffer.concat([DIGEST_DOMAIN, skeleton]), "buffer");
-const additional = (id: ContextId, version: number, position: number): Buffer => Buffer.from(`${id}/${version}/${position}`);
+const digestOf = (bytes: Uint8Array, domain = RECORD_DOMAIN): Buffer => hash("sha256", Buffer.concat([domain, bytes]), "buffer");
+/** Binds a content to its context, version, attempt and position: none can stand in for another. */
+const additional = (place: string, position: number): Buffer => Buffer.from(`${place}/${position}`);
 const equal = (a: Buffer, b: Buffer | undefined): boolean => b !== undefined && a.length === b.length && timingSafeEqual(a, b);
 
 function decrypt(key: Uint8Array, aad: Buffer, sealed: Buffer): Buffer {

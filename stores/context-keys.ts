@@ -1,4 +1,3 @@
-import { createSecretKey, type KeyObject } from "node:crypto";
 import type { ContextKeys, Die } from "../actors/ports.ts";
 import { KeyTree, type Node } from "./key-tree.ts";
 import { hmac } from "./mac.ts";
@@ -18,15 +17,12 @@ export type ContentKeys = { readonly key: Uint8Array; readonly digest: (plain: U
 /** The key table of one context, opened: a secret for pseudonyms and seals, and a key tree for each subject and one for contents without. */
 export class OpenKeys implements ContextKeys {
   readonly #secret: Uint8Array;
-  /** The same, ready for use. */
-  readonly #secretKey: KeyObject;
-  readonly #sealKey: KeyObject;
+  readonly #sealKey: Buffer;
   readonly #trees: ReadonlyMap<string, KeyTree>;
 
   private constructor(secret: Uint8Array, trees: ReadonlyMap<string, KeyTree>) {
     this.#secret = secret;
-    this.#secretKey = createSecretKey(secret);
-    this.#sealKey = createSecretKey(hmac(this.#secretKey, "strata/seal/1"));
+    this.#sealKey = hmac(secret, "strata/seal/1");
     this.#trees = trees;
   }
 
@@ -57,7 +53,7 @@ export class OpenKeys implements ContextKeys {
   }
 
   pseudonym(of: "key" | "request" | "subject", text: string): string {
-    return hmac(this.#secretKey, `strata/${of}/1/${text}`).toString("latin1", 0, 16);
+    return hmac(this.#secret, `strata/${of}/1/${text}`).toString("latin1", 0, 16);
   }
 
   hasRoots(subjects: readonly string[]): boolean {

@@ -10,7 +10,7 @@ import { SidecarDirectory } from "../../dapr/directory.ts";
 import { examineStore } from "../../dapr/examine.ts";
 import { startHost } from "../../dapr/host.ts";
 import { SidecarReminders } from "../../dapr/reminders.ts";
-import { Sidecar } from "../../dapr/sidecar.ts";
+import { jsonOf, Sidecar } from "../../dapr/sidecar.ts";
 import { ContextError } from "../../protocol/errors.ts";
 import type { TenantId } from "../../protocol/ids.ts";
 import { checkLimits, limits } from "../../protocol/limits.ts";
@@ -105,9 +105,9 @@ async function awaitSidecar(sidecar: Sidecar, { url }: At, { sidecarWaitMs }: Ho
 /** From the environment, else from the secret store, under the name STRATA_ROOT_KEY in both. */
 async function rootKey(config: HostConfig, sidecar: Sidecar): Promise<string> {
   if (config.rootKey !== undefined) return config.rootKey;
-  const { status, body } = await sidecar.call("GET", `/v1.0/secrets/${encodeURIComponent(config.secretStore)}/${ROOT_KEY}`, undefined);
-  const secrets: unknown = status === 200 ? JSON.parse(body.toString()) : undefined;
-  const key = Secret.safeParse(secrets);
+  const answer = await sidecar.call("GET", `/v1.0/secrets/${encodeURIComponent(config.secretStore)}/${ROOT_KEY}`, undefined);
+  const { status } = answer;
+  const key = Secret.safeParse(status === 200 ? jsonOf(answer) : undefined);
   if (key.success && key.data[ROOT_KEY] !== "") return key.data[ROOT_KEY];
   throw new ContextError(
     "invalid",

@@ -21,7 +21,7 @@ export function makeTracing(): Tracing {
     const parent = parse(call.traceparent);
     // The parent is what the call says. Whatever happens to be active here is another's: one call may be made for many turns.
     const around = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
-    const others = also.flatMap(({ traceparent = "" }) => open.get(traceparent) ?? []);
+    const others = also.flatMap(({ traceparent = "" }) => open.get(traceparent) ?? []).filter((other) => other.isRecording());
     const links = others.map((other) => ({ context: other.spanContext() }));
     const own = tracer.startSpan(name, { kind: about.kind === "call" ? SpanKind.CLIENT : SpanKind.SERVER, attributes, links }, around);
     // Both ways: who looks at another's trace finds what was done for it here.

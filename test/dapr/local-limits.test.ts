@@ -142,15 +142,27 @@ test("health: an app that goes away gets its messages and reminders when it is b
   expect((await call(sidecar, "a")).status).toBe(200);
 });
 
-test("limits: a topic that is read refuses what it cannot hold, and loses nothing of what it took", async () => {
-  const { app, sidecar } = await start({ limits: { backlog: 20 } }, [{ pubsubname: "bus", topic: "t", route: "/in" }]);
-  const gate = app.hold("/in");
+test("limits: a topic that is read refuses what it cannot hold, after a restart too, and loses nothing of what it took", async () => {
+  const dataFile = join(await folder(), "sidecar.db");
+  const { app, sidecar, options } = await start({ dataFile, limits: { backlog: 20 } }, [{ pubsubname: "bus", topic: "t", route: "/in" }]);
+  app.hold("/in");
   const answers: number[] = [];
   for (let sent = 0; sent < 30; sent++) answers.push((await publish(sidecar, "t", `m${sent}`)).status);
   expect(answers).toEqual([...Array(20).fill(204), ...Array(10).fill(500)]);
-  for (let served = 0; served < 20; served++) (await gate.next()).reply();
-  await app.until(() => app.at("/in").length === 20, "all that was taken");
-  await expect.poll(async () => (await publish(sidecar, "t", "again")).status).toBe(204);
+  await sidecar.close(0);
+  // The app is away: nothing is delivered, and the topic is still one that is read.
+  app.healthy = false;
+  const again = await startLocalSidecar(options);
+  closing.push(() => again.close(0));
+  expect((await publish(again, "t", "one more")).status).toBe(500);
+  const heard = new Set<string>();
+  app.on("/in", ({ body }) => {
+    heard.add(JSON.parse(body).data);
+    return {};
+  });
+  app.healthy = true;
+  await app.until(() => heard.size === 20, "all that was taken");
+  await expect.poll(async () => (await publish(again, "t", "again")).status).toBe(204);
 });
 
 test("limits: of a topic that nobody reads the newest messages are kept", async () => {
@@ -183,6 +195,16 @@ test("limits: timers past the bound are refused, replacing one is not", async ()
   expect([(await time("1")).status, (await time("2")).status, (await time("3")).status, (await time("2")).status]).toEqual([
     204, 204, 500, 204,
   ]);
+});
+
+test("limits: a body that is announced as too large is refused before it is sent", async () => {
+  const { sidecar } = await start({ maxBodyBytes: 1_000 });
+  const socket = connect(sidecar.port, "127.0.0.1");
+  closing.push(async () => socket.destroy());
+  socket.write("POST /v1.0/actors/Actor/a/method/m HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n");
+  const [answer] = await once(socket, "data");
+  expect(String(answer)).toContain("400 Bad Request");
+  expect(String(answer)).toContain("ERR_BAD_REQUEST");
 });
 
 test("limits: connections past the bound are not taken", async () => {

@@ -42,6 +42,17 @@ export const cures: readonly Cure[] = [
     ],
   },
   {
+    name: "handover",
+    about: "a host gives a context away only when the turn that runs has ended",
+    patches: [
+      {
+        module: "actors/context.ts",
+        replace: "await a.queue.run(() => this.#leave(a));\n    if",
+        by: "void a.queue.run(() => this.#leave(a));\n    if",
+      },
+    ],
+  },
+  {
     name: "tail-proof",
     about: "a write that was sent too long after the tail was proven counts only if the name has not ended (C5)",
     patches: [

@@ -45,13 +45,13 @@ function ask<R>(worker: Worker, task: unknown, limitMs: number): Promise<R | { r
   return new Promise((resolve) => {
     const settle = (result: R | { readonly hung: string }): void => {
       clearTimeout(timer);
-      worker.removeAllListeners();
+      worker.off("message", settle).off("error", fail).off("exit", end);
       resolve(result);
     };
+    const fail = (reason: unknown): void => settle({ hung: reason instanceof Error ? (reason.stack ?? reason.message) : String(reason) });
+    const end = (code: number): void => settle({ hung: `the thread ended with code ${code}` });
     const timer = setTimeout(() => settle({ hung: `it did not come back within ${limitMs} ms` }), limitMs);
-    worker.once("message", (result: R) => settle(result));
-    worker.once("error", (reason: unknown) => settle({ hung: reason instanceof Error ? (reason.stack ?? reason.message) : String(reason) }));
-    worker.once("exit", (code) => settle({ hung: `the thread ended with code ${code}` }));
+    worker.on("message", settle).on("error", fail).on("exit", end);
     worker.postMessage(task);
   });
 }

@@ -123,7 +123,7 @@ test("the record of the vector is read by who knows the page and has the root ke
     const [subject = ""] = (items[i]?.[4] ?? []).map((name: Uint8Array) => Buffer.from(name).toString("hex"));
     const nodes = roots.find(([name]) => name.toString("hex") === subject)?.[1] ?? [];
     const pair = hmac(leafOf(nodes, firstContent + i), "strata/content/1", "sha512");
-    const plain = open(pair.subarray(0, 32), sealed, `${record.context}/${version}/${i}`);
+    const plain = open(pair.subarray(0, 32), sealed, `${record.context}/${version}/${record.holds.attempt}/${i}`);
     const text = plain[0] === 1 ? inflateRawSync(plain.subarray(1)) : plain.subarray(1);
     expect(hmac(pair.subarray(32), text)).toEqual(digests[i]);
     return text.toString();

@@ -82,6 +82,8 @@ export type ReadSpan = {
 
 export type ReadMetric = {
   readonly service: string;
+  /** Which of the processes of that service. */
+  readonly instance: string;
   readonly name: string;
   readonly unit: string;
   readonly points: readonly { readonly attributes: Attributes; readonly value: number; readonly count: number }[];
@@ -90,7 +92,7 @@ export type ReadMetric = {
 /** ExportTraceServiceRequest. */
 export function readSpans(body: Buffer): ReadSpan[] {
   return inner(readMessage(body), 1).flatMap((resourceSpans) => {
-    const service = serviceOf(resourceSpans);
+    const service = resourceOf(resourceSpans, "service.name");
     const spans = inner(resourceSpans, 2).flatMap((scope) => inner(scope, 2));
     return spans.map((span) => ({
       service,
@@ -109,7 +111,8 @@ export function readSpans(body: Buffer): ReadSpan[] {
 /** ExportMetricsServiceRequest: a sum's points are numbers, a histogram's have a count and a sum. */
 export function readMetrics(body: Buffer): ReadMetric[] {
   return inner(readMessage(body), 1).flatMap((resourceMetrics) => {
-    const service = serviceOf(resourceMetrics);
+    const service = resourceOf(resourceMetrics, "service.name");
+    const instance = resourceOf(resourceMetrics, "service.instance.id");
     const metrics = inner(resourceMetrics, 2).flatMap((scope) => inner(scope, 2));
     return metrics.map((metric) => {
       const sums = [...inner(metric, 5), ...inner(metric, 7)].flatMap((data) => inner(data, 1));
@@ -122,12 +125,13 @@ export function readMetrics(body: Buffer): ReadMetric[] {
         })),
         ...histograms.map((point) => ({ attributes: attributesOf(point, 9), value: number(point, 5), count: fixed(point, 4) })),
       ];
-      return { service, name: text(metric, 1), unit: text(metric, 3), points };
+      return { service, instance, name: text(metric, 1), unit: text(metric, 3), points };
     });
   });
 }
 
-const serviceOf = (message: Message): string => String(attributesOf(inner(message, 1)[0] ?? new Map(), 1)["service.name"] ?? "");
+const resourceOf = (message: Message, attribute: string): string =>
+  String(attributesOf(inner(message, 1)[0] ?? new Map(), 1)[attribute] ?? "");
 
 /** A collector that keeps what it was sent. */
 export class Collector {

@@ -208,12 +208,16 @@ function limiting({ on, app, env }: Sides): void {
     expect(app().at(`/actors/Actor/${id}/`)).toEqual([]);
   });
 
-  test("limits: a body just below the cap passes, an answer above it does not", async () => {
+  test("limits: a body just below the cap passes, an answer above it does not, its length announced or not", async () => {
     const id = fresh("near");
-    app().on(`/actors/Actor/${id}/method/long`, () => ({ body: "y".repeat(configured.maxBodyBytes + 1) }));
+    const body = "y".repeat(configured.maxBodyBytes + 1);
+    app().on(`/actors/Actor/${id}/method/chunked`, () => ({ body }));
+    app().on(`/actors/Actor/${id}/method/announced`, () => ({ body, headers: { "content-length": String(body.length) } }));
     expect((await on().call(`Actor/${id}`, "m", "x".repeat(configured.maxBodyBytes - 2_048))).status).toBe(200);
-    const answer = await on().call(`Actor/${id}`, "long");
-    expect([answer.status, answer.code]).toEqual([500, "ERR_ACTOR_INVOKE_METHOD"]);
+    for (const method of ["chunked", "announced"]) {
+      const answer = await on().call(`Actor/${id}`, method);
+      expect([answer.status, answer.code]).toEqual([500, "ERR_ACTOR_INVOKE_METHOD"]);
+    }
   });
 
   test("limits: an answer with 5 KiB of headers is the app's failure", async () => {
