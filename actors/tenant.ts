@@ -139,10 +139,19 @@ export class TenantActor implements ActorType {
   }
 
   async #read(tenant: TenantId, call: Call): Promise<Known | undefined> {
-    const [stored] = await this.#ports.store.read([key(tenant)], call);
-    return stored === undefined
-      ? undefined
-      : { stored: Stored.parse(JSON.parse(new TextDecoder().decode(stored.value))), etag: stored.etag };
+    const [row] = await this.#ports.store.read([key(tenant)], call);
+    if (row === undefined) return undefined;
+    const stored = decode(row.value);
+    if (stored === undefined) throw new ContextError("internal", "the tenant's document is damaged; restore its store from a backup");
+    return { stored, etag: row.etag };
+  }
+}
+
+function decode(bytes: Uint8Array): Stored | undefined {
+  try {
+    return Stored.safeParse(JSON.parse(new TextDecoder().decode(bytes))).data;
+  } catch {
+    return undefined;
   }
 }
 

@@ -6,7 +6,7 @@ import { TenantId } from "../../protocol/ids.ts";
 import { iso, later, millis } from "../../protocol/units.ts";
 import { Keyring, parseRootKeys } from "../../stores/keyring.ts";
 import { createTenant } from "../grant/call.ts";
-import { readConfig } from "../host/config.ts";
+import { readConfigWith } from "../host/config.ts";
 import { CallError, Client } from "../import/client.ts";
 import { importFiles } from "../import/import.ts";
 import { importLimits } from "../import/limits.ts";
@@ -70,7 +70,7 @@ function rootGrant(rootKey: string): string {
 }
 
 function open(config: StartConfig, rootKey: string): Promise<Stack> {
-  const host = readConfig({ STRATA_LOG: "warn", ...process.env, STRATA_EVENTS: config.events ? "on" : "off", STRATA_ROOT_KEY: rootKey });
+  const host = readConfigWith({ STRATA_EVENTS: config.events ? "on" : "off", STRATA_ROOT_KEY: rootKey }, { STRATA_LOG: "warn" });
   const log = jsonLog(
     host.logLevel,
     (line) => process.stderr.write(line),

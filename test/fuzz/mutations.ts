@@ -76,7 +76,7 @@ function apply(tree: Tree, change: Change): void {
   const list: unknown[] = parent.kind === "array" ? parent.items : parent.members;
   if (change.how === "replace") put(place, { kind: "text", text: change.with });
   else if (change.how === "remove") list.splice(index, 1);
-  else if (change.how === "double") list.splice(index, 0, list[index]);
+  else if (change.how === "double" && parent.kind === "array") list.splice(index, 0, list[index]);
   else if (change.how === "rename" && parent.kind === "object") {
     const member = parent.members[index];
     if (member !== undefined) member[0] = JSON.stringify(change.with);

@@ -34,17 +34,28 @@ export const judgeBytes = entry<{ readonly bytes: string; readonly at: number }>
   },
 });
 
-export type Mutated = { readonly at: number; readonly changes: Change[]; readonly cuts: Cut[] };
-export const mutated: fc.Arbitrary<Mutated> = fc.record({ at: validCall, changes: changes(4), cuts });
+/** `granted`: the grant beside it is left as it is. */
+export type Mutated = { readonly at: number; readonly granted: boolean; readonly changes: Change[]; readonly cuts: Cut[] };
+export const mutated: fc.Arbitrary<Mutated> = fc.record({
+  at: validCall,
+  granted: fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
+  changes: changes(4),
+  cuts,
+});
+
+export function bodyOf(args: object, grant: string, { granted, changes, cuts }: Mutated): Buffer {
+  const whole = granted ? mutate(args, changes).replace(/^\{(.?)/s, (_, next) => `{"grant":"${grant}"${next === "}" ? "" : ","}${next}`) : mutate({ grant, ...args }, changes);
+  return cut(Buffer.from(whole), cuts);
+}
 
 export const judgeBodies = entry<Mutated>({
   name: "judge-bodies",
   what: "valid calls with changed fields, values and bytes: taken or refused, and nothing of them shown",
   cases: 28_000,
   arbitrary: mutated,
-  check: ({ at, changes, cuts }) => {
-    const [method = "read", args = {}] = validCalls[at] ?? [];
-    judge(method.startsWith("tenant.") ? TENANT : CONTEXT, method, cut(Buffer.from(mutate({ grant, ...args }, changes)), cuts));
+  check: (one) => {
+    const [method = "read", args = {}] = validCalls[one.at] ?? [];
+    judge(method.startsWith("tenant.") ? TENANT : CONTEXT, method, bodyOf(args, grant, one));
   },
 });
 

@@ -8,7 +8,7 @@ import { entry, must } from "../entry.ts";
 import { mustBeEnvelope } from "../envelope.ts";
 import { type Change, type Cut, changes, cut, cuts, mutate } from "../mutations.ts";
 import { bytesAsBase64, MARK, oddJson } from "../texts.ts";
-import { type Mutated, mutated } from "./judging.ts";
+import { bodyOf, type Mutated, mutated } from "./judging.ts";
 
 /** What is done outside of turns waits for this, and so for ever: nothing but the call at hand may write. */
 const never = new Promise<void>(() => {});
@@ -40,13 +40,15 @@ export const turns = entry<Mutated>({
   what: "valid calls with changed fields, all the way to the store: an answer of the contract, and what is refused writes nothing",
   cases: 9_000,
   arbitrary: mutated,
-  check: async ({ at, changes, cuts }) => {
+  check: async (one) => {
     if (shared === undefined || ++used % CASES_PER_WORLD === 0) shared = await settle();
-    const [method = "read", args = {}] = validCalls[at] ?? [];
+    const [method = "read", args = {}, refused] = validCalls[one.at] ?? [];
     const fresh = "key" in args ? { ...args, key: `case ${used}` } : args;
-    const body = cut(Buffer.from(mutate({ grant: shared.grant, ...fresh }, changes)), cuts);
     const before = shared.store.writes;
-    const ok = mustBeEnvelope(method, await invoke(shared, method, body));
+    const untouched = one.changes.length === 0 && one.cuts.length === 0;
+    const among = untouched && refused !== undefined ? [refused] : undefined;
+    const ok = mustBeEnvelope(method, await invoke(shared, method, bodyOf(fresh, shared.grant, one)), among);
+    must(!untouched || ok === (refused === undefined), `${method} is valid, and was ${ok ? "answered" : "refused"}`);
     const reads = ["read", "history", "diff", "verify", "tenant.list"].includes(method);
     must(shared.store.writes === before || (ok && !reads), `${method} was ${ok ? "answered" : "refused"}, and has written`);
   },
@@ -66,7 +68,7 @@ export const damagedContexts = entry<{ readonly damages: Damage[]; readonly meth
   name: "damaged-contexts",
   what: "a context whose rows were changed, exchanged or invented: an answer of the contract, soon",
   cases: 3_000,
-  arbitrary: fc.record({ damages: fc.array(damage, { minLength: 1, maxLength: 3 }), method: fc.constantFrom("read", "append", "verify", "history", "configure", "diff", "expire", "tend") }),
+  arbitrary: fc.record({ damages: fc.array(damage, { maxLength: 3 }), method: fc.constantFrom("read", "append", "verify", "history", "configure", "diff", "expire", "tend") }),
   check: async ({ damages, method }) => {
     const world = await damagedWorld();
     const { store } = world;
@@ -79,7 +81,8 @@ export const damagedContexts = entry<{ readonly damages: Damage[]; readonly meth
     if (method === "expire" || method === "tend") return await remind(world, method);
     const args = { append: { key: "k", items: [{ role: "user", content: "x" }] }, configure: { key: "k", policy: {} }, diff: { from: 0, to: 2 } };
     const body = JSON.stringify({ grant: world.grant, ...(method in args ? args[method as keyof typeof args] : {}) });
-    mustBeEnvelope(method, await invoke(world, method, Buffer.from(body)));
+    const ok = mustBeEnvelope(method, await invoke(world, method, Buffer.from(body)));
+    must(ok || damages.length > 0, `${method} is valid, and was refused`);
     must(store.patience > 0, `it asked the store more than ${PATIENCE} times`);
   },
 });
