@@ -77,6 +77,7 @@ class Loading {
   /** What was folded, and what was read besides: kept for readers once it is known that none of it is a ghost. */
   readonly #folded = new Map<number, Entry>();
   readonly #besides = new Map<number, Entry>();
+  readonly #undecoded: (readonly [version: number, bytes: Uint8Array])[] = [];
 
   constructor(a: Activation, ports: Ports, call: Call, table: Stored) {
     this.#a = a;
@@ -87,15 +88,16 @@ class Loading {
   }
 
   async run(hot: Hot, head: Stored | undefined, proven: Proof, wanted: readonly number[]): Promise<Loaded> {
-    let { state, sealed, rows } = await this.#begin(hot, head, wanted);
+    let { state, sealed, rows } = await this.#begin(head, wanted);
     let gap = "";
     for (let round = 0; round < limits.load_rounds; round++) {
       const read = await this.#readRecords(state, rows);
       state = read.state;
       rows = [];
-      const [tombstone] = await this.#read(keyOf.tombstone(this.#a.id));
+      const half = Math.ceil(this.#undecoded.length / 2);
+      const tombstone = await this.#readMeanwhile(keyOf.tombstone(this.#a.id), () => this.#decodeBesides(hot, half));
       const unsealed = proofNow(this.#ports.clock);
-      const [page] = await this.#read(keyOf.page(this.#a.id, sealed.page + 1));
+      const page = await this.#readMeanwhile(keyOf.page(this.#a.id, sealed.page + 1), () => this.#decodeBesides(hot, half));
       // A bulk read is no snapshot, and among records that were sealed there may be ghosts: what is wrong with them must be so twice, and no page come.
       const stable = read.gap === undefined || read.gap.message === gap;
       if (page !== undefined) ({ state, sealed } = await this.#goOn({ state, sealed }, page));
@@ -122,7 +124,7 @@ class Loading {
   }
 
   /** Where to begin: at the head if the record that it names stands and is the same, else at the beginning. A head is only a hint. */
-  async #begin(hot: Hot, head: Stored | undefined, wanted: readonly number[]): Promise<Folded & { rows: readonly Row[] }> {
+  async #begin(head: Stored | undefined, wanted: readonly number[]): Promise<Folded & { rows: readonly Row[] }> {
     const hint = head === undefined ? undefined : decodeHead(this.#ports.codec, this.#a, this.#keys, head.value);
     if (hint === undefined) {
       const rows = await this.#readMany(range(1, limits.records_per_first_bulk));
@@ -135,8 +137,7 @@ class Loading {
     if (named === undefined || this.#decode(version, named).digest !== digest)
       return { state: this.#empty(), sealed: NOT_SEALED, rows: [] };
     this.#a.head = version;
-    for (const [v, bytes] of rows)
-      if (v <= version && v > hint.sealed.to && bytes !== undefined) this.#besides.set(v, hot.get(this.#a.id, v) ?? this.#decode(v, bytes));
+    for (const [v, bytes] of rows) if (v <= version && v > hint.sealed.to && bytes !== undefined) this.#undecoded.push([v, bytes]);
     return { ...hint, rows: rows.filter(([v]) => v > version) };
   }
 
@@ -203,6 +204,20 @@ class Loading {
     const entry = decodeRecord(this.#ports.codec, this.#a, this.#keys, version, bytes);
     this.keyless ||= entry.contents.includes(null);
     return entry;
+  }
+
+  #decodeBesides(hot: Hot, count: number): void {
+    for (const [version, bytes] of this.#undecoded.splice(0, count))
+      this.#besides.set(version, hot.get(this.#a.id, version) ?? this.#decode(version, bytes));
+  }
+
+  /** Reads one key, and does meanwhile what does not depend on it: opening a context of a hundred records takes as long as asking twice. */
+  async #readMeanwhile(key: string, work: () => void): Promise<Stored | undefined> {
+    const reading = this.#read(key);
+    reading.catch(() => {}); // It is heard below, unless the work throws before.
+    work();
+    const [found] = await reading;
+    return found;
   }
 
   #read(key: string): Promise<(Stored | undefined)[]> {

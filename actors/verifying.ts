@@ -31,9 +31,9 @@ export async function verify(a: Activation, query: Verify, world: World, call: C
     try {
       return await prove(a, from, to, world, call);
     } catch (reason) {
-      if (!(reason instanceof ContextError) || reason.details?.["broken"] === undefined) throw reason;
+      if (!(reason instanceof ContextError) || reason.details?.broken === undefined) throw reason;
       // Bulk reads are no snapshot, and others may write and seal meanwhile: broken is what is found so twice.
-      if (broken?.["broken"] === reason.details["broken"]) return ContextError.refusal(reason);
+      if (broken?.broken === reason.details.broken) return ContextError.refusal(reason);
       broken = reason.details;
     }
   }

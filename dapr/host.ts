@@ -208,7 +208,7 @@ function callOf(request: IncomingMessage, response: ServerResponse): Call {
   response.once("close", () => {
     if (!response.writableFinished) gone.abort();
   });
-  const traceparent = request.headers["traceparent"];
+  const traceparent = request.headers.traceparent;
   return typeof traceparent === "string" ? { signal: gone.signal, traceparent } : { signal: gone.signal };
 }
 

@@ -54,7 +54,7 @@ export class Sidecar {
     const sent: Record<string, string> = { ...headers };
     if (body !== undefined) sent["content-type"] ??= "application/json";
     if (this.#token !== undefined) sent["dapr-api-token"] = this.#token;
-    if (call.traceparent !== undefined) sent["traceparent"] = call.traceparent;
+    if (call.traceparent !== undefined) sent.traceparent = call.traceparent;
     return new Promise((resolve) => {
       this.#pool.dispatch({ method, path, body: body ?? null, headers: sent }, new Hearing(resolve));
     });

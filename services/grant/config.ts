@@ -4,7 +4,7 @@ import { ContextError } from "../../protocol/errors.ts";
 /** The root key, from a file where one is named, else from STRATA_ROOT_KEY. */
 export function readRootKey(file: string | undefined): string {
   if (file !== undefined) return readFileSync(file, "utf8");
-  const key = process.env["STRATA_ROOT_KEY"];
+  const key = process.env.STRATA_ROOT_KEY;
   if (key !== undefined && key !== "") return key;
   throw new ContextError(
     "invalid",

@@ -33,10 +33,10 @@ export function readStartConfig(
   const [named, port] =
     values.port !== undefined
       ? (["--port", values.port] as const)
-      : (["STRATA_CALLERS_PORT", environment["STRATA_CALLERS_PORT"] || "3500"] as const);
+      : (["STRATA_CALLERS_PORT", environment.STRATA_CALLERS_PORT || "3500"] as const);
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
     throw new ContextError("invalid", `${named}: saw "${port}"; a port is 0 to 65535, and 0 takes a free one`);
-  const dataDir = values.data ?? (environment["STRATA_DATA_DIR"] || join("var", "local"));
+  const dataDir = values.data ?? (environment.STRATA_DATA_DIR || join("var", "local"));
   if (dataDir === "") throw new ContextError("invalid", "--data: saw nothing; name a folder");
   if (values.events !== "on" && values.events !== "off")
     throw new ContextError("invalid", `--events: saw "${values.events}"; it is on or off`);

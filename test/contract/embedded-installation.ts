@@ -47,7 +47,12 @@ class Between {
     const publishes = path.includes("/publish/");
     if (publishes && !this.open) return void response.writeHead(500).end();
     const { connection: _, "content-length": __, ...headers } = request.headers;
-    const answer = await this.#sidecar?.request({ method: method as Dispatcher.HttpMethod, path, headers, body: body.length > 0 ? body : null });
+    const answer = await this.#sidecar?.request({
+      method: method as Dispatcher.HttpMethod,
+      path,
+      headers,
+      body: body.length > 0 ? body : null,
+    });
     if (answer === undefined) return void response.writeHead(503).end();
     const text = Buffer.from(await answer.body.arrayBuffer());
     if (publishes && answer.statusCode < 300) this.published.push(...eventsIn(body));

@@ -1,14 +1,14 @@
 // A host with its actors on in-memory ports: everything but a sidecar and a store.
 
 import { setImmediate as turnOver } from "node:timers/promises";
+import { cloudEvent } from "../../dapr/bus.ts";
 import { type Host, type HostOptions, startHost } from "../../dapr/host.ts";
 import { iso } from "../../protocol/units.ts";
 import { makeEvents } from "../../services/telemetry/events.ts";
 import { jsonLog } from "../../services/telemetry/log.ts";
-import { cloudEvent } from "../../dapr/bus.ts";
-import { makeMemoryWorld, type MemoryWorld, startActors } from "../support/memory-ports.ts";
 import { send } from "../suites/caller.ts";
 import { type Door, type Installation, testSettings } from "../suites/installation.ts";
+import { type MemoryWorld, makeMemoryWorld, startActors } from "../support/memory-ports.ts";
 
 const TOKEN = "token-between-sidecar-and-host";
 /** How far time is moved on between two questions, and how often. */

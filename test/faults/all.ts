@@ -10,13 +10,4 @@ import { kills } from "./kills.ts";
 import { pastTheLock } from "./past-the-lock.ts";
 import type { Fault } from "./stage.ts";
 
-export const faults: readonly Fault[] = [
-  cancelledQueued,
-  callerGone,
-  hostJoins,
-  hostStopped,
-  kills,
-  deliveredTwice,
-  pastTheLock,
-  forged,
-];
+export const faults: readonly Fault[] = [cancelledQueued, callerGone, hostJoins, hostStopped, kills, deliveredTwice, pastTheLock, forged];

@@ -26,7 +26,13 @@ const Seen = z.looseObject({
   items: z.array(z.looseObject({ content: z.string() })),
   next: z.int().optional(),
 });
-const answers = { append: replies.append, read: Seen, history: replies.history, configure: replies.configure, verify: replies.verify } as const;
+const answers = {
+  append: replies.append,
+  read: Seen,
+  history: replies.history,
+  configure: replies.configure,
+  verify: replies.verify,
+} as const;
 
 export class Caller implements AsyncDisposable {
   readonly #pool: Pool;
@@ -115,6 +121,6 @@ export class Caller implements AsyncDisposable {
 }
 
 function refusedAs({ code, details }: z.infer<typeof refusal>): Exclude<Answer, { kind: "ok" | "lost" }> {
-  const outcome = details?.["outcome"];
+  const outcome = details?.outcome;
   return { kind: "refused", code, ...(typeof outcome === "string" ? { outcome } : {}) };
 }

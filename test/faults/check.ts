@@ -105,8 +105,12 @@ function readLog({ context, versions, verified }: Final, found: Findings): Log {
   const last = versions.at(-1);
   if ("failed" in verified) found.add("chain", `${context}: the chain does not verify: ${verified.failed} (A2)`);
   else if (verified.version !== last?.number || verified.digest !== last.digest)
-    found.add("chain", `${context}: the chain verifies up to version ${verified.version}, and the head is ${last?.number ?? "missing"} (A2)`);
-  for (const [text, places] of at) if (places.length > 1) found.add("doubled", `${context}: ${text} stands at ${places.join(" and ")} (V5)`);
+    found.add(
+      "chain",
+      `${context}: the chain verifies up to version ${verified.version}, and the head is ${last?.number ?? "missing"} (A2)`,
+    );
+  for (const [text, places] of at)
+    if (places.length > 1) found.add("doubled", `${context}: ${text} stands at ${places.join(" and ")} (V5)`);
   return { versions, texts, counts, at };
 }
 
@@ -185,7 +189,8 @@ function gatherKeys(appends: readonly Appended[]): Map<string, Set<string>> {
 }
 
 function checkStrangers(context: string, { texts }: Log, keys: ReadonlySet<string> | undefined, found: Findings): void {
-  for (const text of texts) if (keys?.has(text) !== true) found.add("stranger", `${context}: ${text.slice(0, 60)} stands, and nobody asked for it`);
+  for (const text of texts)
+    if (keys?.has(text) !== true) found.add("stranger", `${context}: ${text.slice(0, 60)} stands, and nobody asked for it`);
 }
 
 /** Every reader saw a prefix of what stands, and one that is not too old. */
@@ -218,10 +223,12 @@ function checkPrefix(read: Read, log: Log, found: Findings): void {
   if (version === 0) return;
   const stands = log.versions[version - 1];
   if (stands === undefined) return found.add("reader", `${context}: a reader saw version ${version}, which does not stand (V1)`);
-  if (stands.digest !== digest) return found.add("reader", `${context}: a reader saw another version ${version} than the one that stands (V1)`);
+  if (stands.digest !== digest)
+    return found.add("reader", `${context}: a reader saw another version ${version} than the one that stands (V1)`);
   const end = log.counts[version] ?? 0;
   const wrong = texts.findIndex((text, i) => text !== log.texts[from + i]);
-  if (wrong >= 0) found.add("reader", `${context}: at version ${version} a reader saw another item ${from + wrong} than the one that stands`);
+  if (wrong >= 0)
+    found.add("reader", `${context}: at version ${version} a reader saw another item ${from + wrong} than the one that stands`);
   const seen = from + texts.length;
   if (texts.length > 0 && (seen > end || (!more && seen < end)))
     found.add("reader", `${context}: at version ${version} a reader saw ${seen} items, and it has ${end}`);
@@ -248,7 +255,11 @@ function highestBy(known: readonly { readonly at: number; readonly version: numb
 }
 
 /** Claims that differ in names and numbers only are of one kind. */
-const kindOf = (claim: string): string => claim.replace(/^\S+: /, "").replace(/\d+/g, "#").slice(0, 60);
+const kindOf = (claim: string): string =>
+  claim
+    .replace(/^\S+: /, "")
+    .replace(/\d+/g, "#")
+    .slice(0, 60);
 
 class Findings {
   readonly #kinds = new Map<string, string[]>();

@@ -58,8 +58,8 @@ export const cures: readonly Cure[] = [
     patches: [
       {
         module: "actors/commit.ts",
-        replace: "if (ageOf(loaded.proven, ports.clock) < ports.settings.dropDelayMs / 2) return true;",
-        by: "if (version > 0) return true;",
+        replace: "if (isYoung(loaded.proven, ports)) return true;",
+        by: "if (entry.version > 0) return true;",
       },
     ],
   },

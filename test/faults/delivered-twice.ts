@@ -46,7 +46,8 @@ async function deliver(stage: Stage, context: string, key: string): Promise<void
   let unanswered = 0;
   const copies: Promise<Answer>[] = [];
   for (let copy = 0; copy < COPIES; copy++) {
-    if (copy > 0) stage.fire(`${key} of ${context} was delivered once more while it ran`, unanswered > 0 ? stage.site.first.gate.underWay : 0);
+    if (copy > 0)
+      stage.fire(`${key} of ${context} was delivered once more while it ran`, unanswered > 0 ? stage.site.first.gate.underWay : 0);
     unanswered++;
     copies.push(
       stage.caller.append(context, key).finally(() => {

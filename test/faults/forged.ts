@@ -80,7 +80,11 @@ function deliveries({ site, history }: Stage, context: string, round: number): A
   const wrong = { "dapr-api-token": "not the one" };
   return [
     ["a turn at the host's port", status(401), () => knock(url, `${at}/method/append`, { body: append })],
-    ["a turn at the host's port, with another token", status(401), () => knock(url, `${at}/method/append`, { body: append, headers: wrong })],
+    [
+      "a turn at the host's port, with another token",
+      status(401),
+      () => knock(url, `${at}/method/append`, { body: append, headers: wrong }),
+    ],
     ["a reminder at the host's port", status(401), () => knock(url, `${at}/method/remind/tend`)],
     ["a deactivation at the host's port", status(401), () => knock(url, at, { method: "DELETE" })],
     ["a delivery at the host's port", status(401), () => knock(url, "/events", { method: "POST", body: event })],

@@ -51,7 +51,12 @@ export type Final = {
   readonly op: "final";
   readonly context: string;
   /** Oldest first, with the texts of the items that each version added. */
-  readonly versions: readonly { readonly number: number; readonly digest: string; readonly at: string; readonly texts: readonly string[] }[];
+  readonly versions: readonly {
+    readonly number: number;
+    readonly digest: string;
+    readonly at: string;
+    readonly texts: readonly string[];
+  }[];
   readonly verified: { readonly version: number; readonly digest: string } | { readonly failed: string };
 };
 

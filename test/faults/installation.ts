@@ -86,7 +86,13 @@ class Making {
   readonly start = async (env: Environment): Promise<void> => {
     const [port = 0] = await freePorts(1);
     const gate = await openGate(`http://127.0.0.1:${env.DAPR_HTTP_PORT}`, port);
-    const made: Made = { gate, url: `http://127.0.0.1:${env.STRATA_PORT}`, env, process: this.#process(this.made.length, gate, env), started: 0 };
+    const made: Made = {
+      gate,
+      url: `http://127.0.0.1:${env.STRATA_PORT}`,
+      env,
+      process: this.#process(this.made.length, gate, env),
+      started: 0,
+    };
     this.made.push(made);
     await made.process.start();
   };

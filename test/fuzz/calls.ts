@@ -23,9 +23,21 @@ export const validCalls: readonly (readonly [method: string, args: Readonly<Reco
     {
       key: "k",
       items: [
-        { role: "user", content: [{ type: "text", text: MARK }, { type: "json", value: { a: [1, null] } }], labels: ["a"], subjects: [MARK], meta: { m: 1 } },
+        {
+          role: "user",
+          content: [
+            { type: "text", text: MARK },
+            { type: "json", value: { a: [1, null] } },
+          ],
+          labels: ["a"],
+          subjects: [MARK],
+          meta: { m: 1 },
+        },
         { role: "assistant", content: [{ type: "tool_call", id: "1", name: "n", arguments: { x: MARK } }] },
-        { role: "tool", content: [{ type: "tool_result", id: "1", content: [{ type: "blob", mediaType: "a/b", base64: "YQ==" }], isError: false }] },
+        {
+          role: "tool",
+          content: [{ type: "tool_result", id: "1", content: [{ type: "blob", mediaType: "a/b", base64: "YQ==" }], isError: false }],
+        },
       ],
       set: { goal: MARK, plan: null },
       expect: 1_000_000,

@@ -13,6 +13,8 @@ export type Entry = {
   run(count: number, seed: number): Promise<Failure | undefined>;
   /** Runs one case that was kept. Throws where it does not hold. */
   again(kept: unknown): Promise<void>;
+  /** Lets go of whatever its cases have opened. */
+  close(): Promise<void>;
 };
 
 export type Failure = { readonly kept: unknown; readonly why: string; readonly seed: number; readonly after: number };
@@ -24,6 +26,7 @@ type Spec<C> = {
   readonly arbitrary: fc.Arbitrary<C>;
   /** Throws where the case does not hold. */
   readonly check: (one: C) => void | Promise<void>;
+  readonly close?: () => Promise<void>;
 };
 
 /** Far above what any case takes on a busy machine, and far below what a quadratic one would. */
@@ -33,7 +36,7 @@ const prototypes = [Object.prototype, Array.prototype, Function.prototype, Strin
 const membersOf = (): number => prototypes.reduce((sum, prototype) => sum + Reflect.ownKeys(prototype).length, 0);
 const members = membersOf();
 
-export function entry<C>({ name, what, cases, arbitrary, check }: Spec<C>): Entry {
+export function entry<C>({ name, what, cases, arbitrary, check, close = async () => {} }: Spec<C>): Entry {
   const hold = async (one: C): Promise<void> => {
     const from = performance.now();
     const held = check(one);
@@ -54,6 +57,7 @@ export function entry<C>({ name, what, cases, arbitrary, check }: Spec<C>): Entr
       return { kept, why, seed, after: result.numRuns };
     },
     again: (kept) => hold(kept as C),
+    close,
   };
 }
 

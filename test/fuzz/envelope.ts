@@ -9,11 +9,7 @@ import { MARK } from "./texts.ts";
 const LONGEST_MESSAGE = 2_000;
 const inner = /\.ts:\d+|node:|\bat \w+ \(/;
 
-export const tally = new Map<string, number>();
-const note = (k: string) => tally.set(k, (tally.get(k) ?? 0) + 1);
-process.on('exit', () => console.error([...tally].sort((a,b)=>b[1]-a[1]).slice(0,60).map(([k,v])=>v+' '+k).join('\n')));
 export function mustBeRefusal(refusal: unknown, among?: readonly Code[]): void {
-  { const r = refusal as any; note(r?.code + ' ' + String(r?.message).replace(/[0-9]+/g,'#').slice(0,70)); }
   const parsed = Refused.safeParse(refusal);
   must(parsed.success, `not a refusal: ${JSON.stringify(refusal).slice(0, 300)}`);
   const { code, message, retryAfterMs = 0 } = parsed.data;
@@ -32,13 +28,15 @@ const inDiff: RawAt = { keys: new Set(["value", "arguments", "meta", "before", "
 export function mustBeEnvelope(method: string, text: string, among?: readonly Code[]): boolean {
   const json = parse(text, method === "diff" ? inDiff : inReply);
   const ok = typeof json === "object" && json !== null && "ok" in json && json.ok === true;
-  if (ok) note('ok ' + method);
   if (!ok) {
     mustBeRefusal(json, among);
     return false;
   }
   const reply = Object.hasOwn(replies, method) ? replies[method as keyof typeof replies].safeParse(json) : undefined;
-  must(reply?.success === true, `not the answer of ${method}: ${reply?.error?.message ?? "there is no such method"}: ${text.slice(0, 300)}`);
+  must(
+    reply?.success === true,
+    `not the answer of ${method}: ${reply?.error?.message ?? "there is no such method"}: ${text.slice(0, 300)}`,
+  );
   return true;
 }
 

@@ -28,11 +28,13 @@ function readOptions() {
     },
   });
   const cases = values.cases === undefined ? undefined : Number(values.cases);
-  if (cases !== undefined && !(Number.isInteger(cases) && cases > 0)) throw new Error(`--cases: saw "${values.cases}"; give a number above 0`);
+  if (cases !== undefined && !(Number.isInteger(cases) && cases > 0))
+    throw new Error(`--cases: saw "${values.cases}"; give a number above 0`);
   const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed);
   if (!Number.isInteger(seed)) throw new Error(`--seed: saw "${values.seed}"; give a whole number`);
   const chosen = entries.filter(({ name }) => values.entry === undefined || name === values.entry);
-  if (chosen.length === 0) throw new Error(`--entry: there is no "${values.entry}"; there are ${entries.map(({ name }) => name).join(", ")}`);
+  if (chosen.length === 0)
+    throw new Error(`--entry: there is no "${values.entry}"; there are ${entries.map(({ name }) => name).join(", ")}`);
   return { cases, seed, chosen, json: values.json, help: values.help };
 }
 

@@ -3,7 +3,10 @@
 import fc from "fast-check";
 import { oddJson, oddText } from "./texts.ts";
 
-type Tree = { readonly kind: "object"; members: [string, Tree][] } | { readonly kind: "array"; items: Tree[] } | { readonly kind: "text"; text: string };
+type Tree =
+  | { readonly kind: "object"; members: [string, Tree][] }
+  | { readonly kind: "array"; items: Tree[] }
+  | { readonly kind: "text"; text: string };
 
 /** One change: `at` chooses the node, `with` is a JSON text or the text of a key. */
 export type Change = {
@@ -29,7 +32,11 @@ export const cuts: fc.Arbitrary<Cut[]> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.array(
-      fc.record<Cut>({ how: fc.constantFrom("cut", "flip", "insert", "repeat"), at: fc.double({ min: 0, max: 1, noNaN: true }), byte: fc.nat(255) }),
+      fc.record<Cut>({
+        how: fc.constantFrom("cut", "flip", "insert", "repeat"),
+        at: fc.double({ min: 0, max: 1, noNaN: true }),
+        byte: fc.nat(255),
+      }),
       { minLength: 1, maxLength: 3 },
     ),
   },

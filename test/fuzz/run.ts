@@ -21,7 +21,9 @@ export type Ran = {
 const keptOf = (entry: string): string[] => (existsSync(corpus) ? readdirSync(corpus).filter((file) => file.startsWith(`${entry}.`)) : []);
 
 /** The first of the cases that failed before and fails again. */
-async function runKept(entry: Entry): Promise<{ readonly count: number; readonly failure?: { readonly why: string; readonly file: string } }> {
+async function runKept(
+  entry: Entry,
+): Promise<{ readonly count: number; readonly failure?: { readonly why: string; readonly file: string } }> {
   const files = keptOf(entry.name);
   for (const file of files) {
     const kept = Kept.parse(JSON.parse(readFileSync(corpus + file, "utf8")));
@@ -35,6 +37,14 @@ async function runKept(entry: Entry): Promise<{ readonly count: number; readonly
 }
 
 export async function runEntry(entry: Entry, count: number, seed: number): Promise<Ran> {
+  try {
+    return await run(entry, count, seed);
+  } finally {
+    await entry.close();
+  }
+}
+
+async function run(entry: Entry, count: number, seed: number): Promise<Ran> {
   const from = performance.now();
   const kept = await runKept(entry);
   const failure = kept.failure === undefined ? await entry.run(count, seed) : undefined;

@@ -45,7 +45,28 @@ export const oddText: fc.Arbitrary<string> = fc.oneof(
   { weight: 1, arbitrary: fc.date({ noInvalidDate: true }).map((date) => date.toISOString()) },
 );
 
-const numbers = ["0", "-0", "1", "-1", "1.5", "1e999", "-1e999", "1e-999", "9007199254740991", "9007199254740993", "1e21", "123456789012345678901234567890", "0.1", "00", "1.", ".5", "+1", "NaN", "Infinity", "0x10"];
+const numbers = [
+  "0",
+  "-0",
+  "1",
+  "-1",
+  "1.5",
+  "1e999",
+  "-1e999",
+  "1e-999",
+  "9007199254740991",
+  "9007199254740993",
+  "1e21",
+  "123456789012345678901234567890",
+  "0.1",
+  "00",
+  "1.",
+  ".5",
+  "+1",
+  "NaN",
+  "Infinity",
+  "0x10",
+];
 const deep = (open: string, close: string, depth: number): string => open.repeat(depth) + close.repeat(depth);
 
 /** A JSON string literal, mostly; JSON.stringify escapes lone surrogates, so that they arrive. */
@@ -61,12 +82,17 @@ const { json } = fc.letrec<{ json: string; array: string; object: string }>((tie
     { weight: 3, arbitrary: fc.constantFrom("null", "true", "false", "{}", "[]", '""') },
     { weight: 3, arbitrary: fc.constantFrom(...numbers) },
     { weight: 4, arbitrary: literal },
-    { weight: 1, arbitrary: fc.constantFrom(deep("[", "]", 300), deep('{"a":', "}", 300), deep("[", "]", 20), "[".repeat(2_000), deep("[", "]", 255)) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(deep("[", "]", 300), deep('{"a":', "}", 300), deep("[", "]", 20), "[".repeat(2_000), deep("[", "]", 255)),
+    },
     { weight: 2, arbitrary: tie("array") },
     { weight: 2, arbitrary: tie("object") },
   ),
   array: fc.array(tie("json"), { maxLength: 5 }).map((items) => `[${items.join()}]`),
-  object: fc.array(fc.tuple(literal, tie("json")), { maxLength: 5 }).map((all) => `{${all.map(([key, value]) => `${key}:${value}`).join()}}`),
+  object: fc
+    .array(fc.tuple(literal, tie("json")), { maxLength: 5 })
+    .map((all) => `{${all.map(([key, value]) => `${key}:${value}`).join()}}`),
 }));
 
 /** JSON, or nearly. */

@@ -112,7 +112,8 @@ export class Chronicle {
     const known = this.log[version - 1];
     // A version that was sealed and dropped before, or whose name has ended: a ghost, which nobody may read or acknowledge.
     if (known !== undefined) return;
-    if (version !== this.log.length + 1) return this.#violate("V2", `${this.id}/rec/${version} stands, but the log ends at ${this.log.length}`);
+    if (version !== this.log.length + 1)
+      return this.#violate("V2", `${this.id}/rec/${version} stands, but the log ends at ${this.log.length}`);
     if (this.#keys === undefined) return this.#violate("V7", `${this.id}/rec/${version} stands before a key table`);
     const entry = this.#decode(version, bytes);
     if (entry === undefined) return;
@@ -124,7 +125,8 @@ export class Chronicle {
     for (let told = 1; told <= entry.published; told++)
       if (!this.published.has(told)) this.#violate("C7", `${this.id}/rec/${version} says that event ${told} is out, and it is not`);
     if (entry.kind !== "expire") this.#compare(version, entry);
-    else if (entry.key !== this.#keys.pseudonym("key", EXPIRY_KEY)) this.#violate("V2", `${this.id}/rec/${version} ends the name by no rule`);
+    else if (entry.key !== this.#keys.pseudonym("key", EXPIRY_KEY))
+      this.#violate("V2", `${this.id}/rec/${version} ends the name by no rule`);
     this.#add(entry, bytes);
   }
 
@@ -162,7 +164,10 @@ export class Chronicle {
   #buried(value: Uint8Array): void {
     const { version } = this.#oracle.codec.decodeTombstone(value);
     if (this.endedAt === undefined || version !== this.log.length)
-      this.#violate("C1", `${this.id}/tombstone names version ${version}, the log ${this.endedAt === undefined ? "goes on" : "ended"} at ${this.log.length}`);
+      this.#violate(
+        "C1",
+        `${this.id}/tombstone names version ${version}, the log ${this.endedAt === undefined ? "goes on" : "ended"} at ${this.log.length}`,
+      );
     this.#buriedAt = this.#oracle.now;
   }
 
@@ -190,12 +195,14 @@ export class Chronicle {
       this.clearedAt = Math.min(this.clearedAt, this.#oracle.now);
       return;
     }
-    if (kind !== "rec") return this.#violate("C1", `${key} was deleted ${this.#buriedAt === undefined ? "while the name lives" : "too early"}`);
+    if (kind !== "rec")
+      return this.#violate("C1", `${key} was deleted ${this.#buriedAt === undefined ? "while the name lives" : "too early"}`);
     const known = this.log[number - 1];
     if (known === undefined || before === undefined || Buffer.compare(known.bytes, before) !== 0) return;
     const page = this.#pages.find(({ to }) => to >= number);
     if (page === undefined) return this.#violate("V4", `${key} was deleted, and no page holds it`);
-    if (this.#oracle.now - page.at < dropDelayMs) this.#violate("C5", `${key} was dropped ${this.#oracle.now - page.at} ms after it was sealed`);
+    if (this.#oracle.now - page.at < dropDelayMs)
+      this.#violate("C5", `${key} was dropped ${this.#oracle.now - page.at} ms after it was sealed`);
   }
 }
 

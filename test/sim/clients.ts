@@ -109,7 +109,8 @@ export class Clients {
     const body = Buffer.from(JSON.stringify({ grant: this.#world.grant, ...content }));
     const gone = new AbortController();
     const leaves = random.chance(faults.chances.cancelled);
-    if (leaves) schedule.in(random.one([2, 20, patienceMs]) * random.fraction(), `caller of ${method} ${request.context} leaves`, () => gone.abort());
+    if (leaves)
+      schedule.in(random.one([2, 20, patienceMs]) * random.fraction(), `caller of ${method} ${request.context} leaves`, () => gone.abort());
     return runtime.call({
       type: "Context",
       id: request.context,
@@ -195,7 +196,11 @@ export class Clients {
       case "time":
         return { method: "read", at: this.#time(heard?.times ?? []) };
       default:
-        return { method: "read", ...(what === "fresh" ? { fresh: true } : {}), ...(random.chance(0.2) ? { from: random.below(6), limit: 3 } : {}) };
+        return {
+          method: "read",
+          ...(what === "fresh" ? { fresh: true } : {}),
+          ...(random.chance(0.2) ? { from: random.below(6), limit: 3 } : {}),
+        };
     }
   }
 

@@ -66,7 +66,8 @@ export class Host {
     this.asleep = false;
     const held = this.#held;
     this.#held = [];
-    for (const { what, life, run } of held) this.#world.schedule.in(0, `${this.name} ${what}, at last`, () => this.#deliver(what, life, run));
+    for (const { what, life, run } of held)
+      this.#world.schedule.in(0, `${this.name} ${what}, at last`, () => this.#deliver(what, life, run));
   }
 
   crash(): void {

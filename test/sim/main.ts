@@ -66,7 +66,11 @@ async function runAll(): Promise<boolean> {
   const progress = (sum: Sum): void => {
     if (show) process.stderr.write(`\r${sum.seeds} of ${wanted} seeds, ${sum.failures.length} failed, ${seconds(began)} s `);
   };
-  const sum = await runSeeds([{ from, count: wanted, steps: count("steps") }], values.threads === undefined ? undefined : count("threads"), progress);
+  const sum = await runSeeds(
+    [{ from, count: wanted, steps: count("steps") }],
+    values.threads === undefined ? undefined : count("threads"),
+    progress,
+  );
   if (show) process.stderr.write("\r\x1b[K");
   keep(sum.failures);
   const took = seconds(began);

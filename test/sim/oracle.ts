@@ -69,7 +69,8 @@ export class Oracle {
   published(event: ContextEvent): void {
     const chronicle = this.of(event.context);
     const entry = chronicle.entry(event.version);
-    if (entry?.digest !== event.digest) this.violate("V4", `an event tells of ${event.context}/${event.version}, which does not stand like that`);
+    if (entry?.digest !== event.digest)
+      this.violate("V4", `an event tells of ${event.context}/${event.version}, which does not stand like that`);
     chronicle.published.add(event.version);
   }
 

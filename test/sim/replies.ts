@@ -94,7 +94,8 @@ function judgeRefusal({ truth, request, asked, reply, delivery, oldest, judge, w
       if (keyUsedFor !== undefined) {
         if (truth.entry(keyUsedFor) === undefined || truth.versionOf(request) !== keyUsedFor) wrong("V5", "the key was not used for that");
       } else if (asked.method !== "append" || asked.expect === undefined || head === asked.expect) wrong("V2", "nothing conflicts");
-      else if (head === undefined || head < oldest || head > truth.log.length) wrong("V2", `the head was between ${oldest} and ${truth.log.length}`);
+      else if (head === undefined || head < oldest || head > truth.log.length)
+        wrong("V2", `the head was between ${oldest} and ${truth.log.length}`);
       return;
     case "not_found":
       return judgeNotFound({ truth, request, asked, reply, delivery, oldest, judge, wrong });

@@ -178,7 +178,8 @@ class SimReminders {
   #fire(reminder: Reminder, tries: number): void {
     const { schedule } = this.#world;
     const again = (): void => {
-      if (tries < REMINDER_RETRIES) schedule.in(1_000, `reminder ${reminder.id} ${reminder.name} again`, () => this.#fire(reminder, tries + 1));
+      if (tries < REMINDER_RETRIES)
+        schedule.in(1_000, `reminder ${reminder.id} ${reminder.name} again`, () => this.#fire(reminder, tries + 1));
     };
     const host = this.#runtime.place(reminder.type, reminder.id);
     if (host === undefined) return again();

@@ -17,6 +17,15 @@ test(`V1-V7 hold after every step of ${SEEDS} histories of ${DEFAULT_STEPS} step
   expect(failures.map(describe)).toEqual([]);
   expect({ seeds, steps }).toEqual({ seeds: SEEDS, steps: SEEDS * DEFAULT_STEPS });
   // A history in which nothing was answered proves nothing.
-  for (const kind of ["append ok", "append conflict", "append unavailable", "append expired", "read ok", "read expired", "verify ok", "list ok"])
+  for (const kind of [
+    "append ok",
+    "append conflict",
+    "append unavailable",
+    "append expired",
+    "read ok",
+    "read expired",
+    "verify ok",
+    "list ok",
+  ])
     expect(judged[kind] ?? 0, kind).toBeGreaterThan(SEEDS / 20);
 });

@@ -134,8 +134,7 @@ export class SimStore {
   }
 }
 
-const unreachable = (): ContextError =>
-  new ContextError("unavailable", "the store could not be read", { details: { outcome: "none" } });
+const unreachable = (): ContextError => new ContextError("unavailable", "the store could not be read", { details: { outcome: "none" } });
 
 const keysOf = (entries: readonly { readonly key: string }[]): string => {
   const [first, ...rest] = entries;

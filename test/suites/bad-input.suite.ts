@@ -17,7 +17,11 @@ export type BadInputOptions = {
 };
 
 /** `open` is asked once; who hands the installation out also disposes of it. */
-export function badInputSuite(name: string, open: () => Promise<Installation>, { flooded = false, queued = 0 }: BadInputOptions = {}): void {
+export function badInputSuite(
+  name: string,
+  open: () => Promise<Installation>,
+  { flooded = false, queued = 0 }: BadInputOptions = {},
+): void {
   describe(`bad input, ${name}`, () => {
     let setting: Setting | undefined;
     const the = (): Setting => {

@@ -208,7 +208,11 @@ export type MemoryActors = { readonly contexts: ContextActor; readonly tenants: 
 /** One host's actors in that world. When `life` ends they hear nothing more of it, as after kill -9. */
 export function startActors(
   world: MemoryWorld,
-  { events = noEvents, settings = quickSettings, life = new AbortController().signal }: { events?: Events; settings?: Settings; life?: AbortSignal } = {},
+  {
+    events = noEvents,
+    settings = quickSettings,
+    life = new AbortController().signal,
+  }: { events?: Events; settings?: Settings; life?: AbortSignal } = {},
 ): MemoryActors {
   const { clock, die, keyring } = world;
   const grant = (tenant: TenantId): string =>

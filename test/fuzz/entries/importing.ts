@@ -14,7 +14,11 @@ const line = {
   id: "line-1",
   messages: [
     { role: "user", content: "hello" },
-    { role: "assistant", content: [{ type: "text", text: "x" }], tool_calls: [{ id: "1", type: "function", function: { name: "f", arguments: '{"a":1}' } }] },
+    {
+      role: "assistant",
+      content: [{ type: "text", text: "x" }],
+      tool_calls: [{ id: "1", type: "function", function: { name: "f", arguments: '{"a":1}' } }],
+    },
     { role: "tool", tool_call_id: "1", content: "done" },
   ],
   reward: 1,

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { judgeContext, judgeTenant } from "../../../actors/judge.ts";
-import { RawJson, readJson, JsonError, writeJson } from "../../../protocol/json.ts";
+import { JsonError, RawJson, readJson, writeJson } from "../../../protocol/json.ts";
 import { limits } from "../../../protocol/limits.ts";
 import { makeMemoryWorld } from "../../support/memory-ports.ts";
 import { CONTEXT, grantOf, TENANT, validCall, validCalls } from "../calls.ts";
@@ -27,7 +27,13 @@ export const judgeBytes = entry<{ readonly bytes: string; readonly at: number }>
   name: "judge-bytes",
   what: "any bytes, as the body of any call: refused, never thrown at",
   cases: 14_000,
-  arbitrary: fc.record({ bytes: fc.oneof(bytesAsBase64(200), oddJson.map((text) => Buffer.from(text).toString("base64"))), at: validCall }),
+  arbitrary: fc.record({
+    bytes: fc.oneof(
+      bytesAsBase64(200),
+      oddJson.map((text) => Buffer.from(text).toString("base64")),
+    ),
+    at: validCall,
+  }),
   check: ({ bytes, at }) => {
     const method = validCalls[at]?.[0] ?? "read";
     judge(method.startsWith("tenant.") ? TENANT : CONTEXT, method, Buffer.from(bytes, "base64"));
@@ -44,7 +50,9 @@ export const mutated: fc.Arbitrary<Mutated> = fc.record({
 });
 
 export function bodyOf(args: object, grant: string, { granted, changes, cuts }: Mutated): Buffer {
-  const whole = granted ? mutate(args, changes).replace(/^\{(.?)/s, (_, next) => `{"grant":"${grant}"${next === "}" ? "" : ","}${next}`) : mutate({ grant, ...args }, changes);
+  const whole = granted
+    ? mutate(args, changes).replace(/^\{(.?)/s, (_, next) => `{"grant":"${grant}"${next === "}" ? "" : ","}${next}`)
+    : mutate({ grant, ...args }, changes);
   return cut(Buffer.from(whole), cuts);
 }
 
@@ -59,16 +67,36 @@ export const judgeBodies = entry<Mutated>({
   },
 });
 
-type Addressed = { readonly id: string; readonly method: string; readonly tenant: boolean; readonly token: string | null; readonly rest: string };
+type Addressed = {
+  readonly id: string;
+  readonly method: string;
+  readonly tenant: boolean;
+  readonly token: string | null;
+  readonly rest: string;
+};
 
-const oddId = fc.oneof(oddText, oddText.map((odd) => `${TENANT}.${odd}`), oddText.map((odd) => `${odd}.context`), fc.constantFrom(CONTEXT, TENANT, "main.", ".a", "..", "main.a.b"));
-const oddMethod = fc.oneof(oddText, fc.constantFrom("append", "read", "fork", "erase", "create", "register", "list", "tenant.create", "*", "valueOf", "isPrototypeOf"));
+const oddId = fc.oneof(
+  oddText,
+  oddText.map((odd) => `${TENANT}.${odd}`),
+  oddText.map((odd) => `${odd}.context`),
+  fc.constantFrom(CONTEXT, TENANT, "main.", ".a", "..", "main.a.b"),
+);
+const oddMethod = fc.oneof(
+  oddText,
+  fc.constantFrom("append", "read", "fork", "erase", "create", "register", "list", "tenant.create", "*", "valueOf", "isPrototypeOf"),
+);
 
 export const judgeAddresses = entry<Addressed>({
   name: "judge-addresses",
   what: "any id, method and token: refused unless all of them are right",
   cases: 12_000,
-  arbitrary: fc.record({ id: oddId, method: oddMethod, tenant: fc.boolean(), token: fc.option(oddText, { nil: null }), rest: fc.constantFrom("{}", '{"key":"k"}', '{"limit":1}') }),
+  arbitrary: fc.record({
+    id: oddId,
+    method: oddMethod,
+    tenant: fc.boolean(),
+    token: fc.option(oddText, { nil: null }),
+    rest: fc.constantFrom("{}", '{"key":"k"}', '{"limit":1}'),
+  }),
   check: ({ id, method, tenant, token, rest }) => {
     const body = Buffer.from(JSON.stringify({ grant: token ?? grant, ...JSON.parse(rest) }));
     const judged = tenant ? judgeTenant(id, method, body, world) : judgeContext(id, method, body, world);

@@ -16,7 +16,14 @@ import { mustBeRefusal } from "../envelope.ts";
 import { type Change, type Cut, changes, cut, cuts, mutate } from "../mutations.ts";
 import { MARK, oddJson, oddText } from "../texts.ts";
 
-type Said = { readonly status: number; readonly base: number; readonly changes: Change[]; readonly cuts: Cut[]; readonly text: string | null; readonly etag: string | null };
+type Said = {
+  readonly status: number;
+  readonly base: number;
+  readonly changes: Change[];
+  readonly cuts: Cut[];
+  readonly text: string | null;
+  readonly etag: string | null;
+};
 
 const value = Buffer.from("value").toString("base64");
 /** What a sidecar answers to one or the other of our calls. */
@@ -32,7 +39,10 @@ const answers: readonly unknown[] = [
 ];
 
 const said: fc.Arbitrary<Said> = fc.record({
-  status: fc.oneof({ weight: 3, arbitrary: fc.constantFrom(200, 204) }, { weight: 1, arbitrary: fc.constantFrom(0, 201, 400, 401, 403, 404, 409, 500, 503) }),
+  status: fc.oneof(
+    { weight: 3, arbitrary: fc.constantFrom(200, 204) },
+    { weight: 1, arbitrary: fc.constantFrom(0, 201, 400, 401, 403, 404, 409, 500, 503) },
+  ),
   base: fc.nat(answers.length - 1),
   changes: changes(2),
   cuts,
@@ -58,7 +68,21 @@ class ScriptedSidecar extends Sidecar {
   }
 }
 
-const doings = ["read one", "read many", "create one", "create many", "put", "replace", "drop", "enter", "report", "publish", "register", "cancel", "examine"] as const;
+const doings = [
+  "read one",
+  "read many",
+  "create one",
+  "create many",
+  "put",
+  "replace",
+  "drop",
+  "enter",
+  "report",
+  "publish",
+  "register",
+  "cancel",
+  "examine",
+] as const;
 type Doing = (typeof doings)[number];
 
 const id = "main.context" as ContextId;
@@ -70,7 +94,11 @@ export const answering = entry<{ readonly doing: Doing; readonly transaction: bo
   name: "sidecar-answers",
   what: "any answers of the sidecar: taken for what they are, or for none; nothing else is thrown",
   cases: 10_000,
-  arbitrary: fc.record({ doing: fc.constantFrom(...doings), transaction: fc.boolean(), script: fc.array(said, { minLength: 1, maxLength: 6 }) }),
+  arbitrary: fc.record({
+    doing: fc.constantFrom(...doings),
+    transaction: fc.boolean(),
+    script: fc.array(said, { minLength: 1, maxLength: 6 }),
+  }),
   check: async ({ doing, transaction, script }) => {
     const sidecar = new ScriptedSidecar(script);
     try {
@@ -96,16 +124,20 @@ async function act(doing: Doing, sidecar: Sidecar, group: "transaction" | "post"
     const keys = doing === "read one" ? ["a"] : ["a", "b", "c"];
     const found = await store.read(keys);
     must(found.length === keys.length, `${found.length} values for ${keys.length} keys`);
-    for (const stored of found) must(stored === undefined || (stored.value instanceof Uint8Array && typeof stored.etag === "string"), "a value that is none");
-  } else if (doing === "create one") must((await store.create(many.slice(0, 1))) === (status === 204 ? "created" : "unknown"), "created means 204");
+    for (const stored of found)
+      must(stored === undefined || (stored.value instanceof Uint8Array && typeof stored.etag === "string"), "a value that is none");
+  } else if (doing === "create one")
+    must((await store.create(many.slice(0, 1))) === (status === 204 ? "created" : "unknown"), "created means 204");
   else if (doing === "create many") must((await store.create(many)) === (status === 204 ? "created" : "unknown"), "created means 204");
   else if (doing === "put") must(["written", "unknown"].includes(await store.put("a", bytes)), "put");
-  else if (doing === "replace") must((await store.replace("a", bytes, "1")) === (status === 204 ? "written" : "unknown"), "written means 204");
+  else if (doing === "replace")
+    must((await store.replace("a", bytes, "1")) === (status === 204 ? "written" : "unknown"), "written means 204");
   else if (doing === "drop") must(["dropped", "unknown"].includes(await store.drop("a")), "drop");
   else if (doing === "enter") {
     const entered = await directory.enter(id);
     if (!entered.ok) mustBeRefusal(entered);
-  } else if (doing === "report") await directory.report(tenant, { name: "context" as never, version: 1, at: 1, expires: null, ended: false });
+  } else if (doing === "report")
+    await directory.report(tenant, { name: "context" as never, version: 1, at: 1, expires: null, ended: false });
   else if (doing === "publish") await new SidecarBus(sidecar, "bus").publish([event]);
   else if (doing === "register") await new SidecarReminders(sidecar).register("Context", id, "tend", millis(1), millis(1));
   else if (doing === "cancel") await new SidecarReminders(sidecar).cancel("Context", id, "tend");

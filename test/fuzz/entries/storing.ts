@@ -57,9 +57,28 @@ type Row = "record" | "head" | "page" | "keys" | "tombstone";
 const rows: Readonly<Record<Row, Uint8Array>> = { record, head, page, keys: table, tombstone };
 
 /** Heads of MessagePack values that promise more than there is, or something that no row of ours has. */
-const bombs = ["dd ffffffff", "df ffffffff", "c6 ffffffff", "db ffffffff", "c9 7fffffff 01", "93 c0 c0 c0", "93 c4 00 c4 00 90", "c7 0c ff", "d4 72 40", "d5 65 0000", "d6 78 92a1", "d4 00 00", "91 cb 7ff0000000000000", "91 cf ffffffffffffffff", "91 d3 8000000000000000", "81 a9 5f5f70726f746f5f5f 81 a1 78 01", "c0", "01", "90", "91 ff"].map((hex) =>
-  Buffer.from(`01${hex.replaceAll(" ", "")}`, "hex").toString("base64"),
-);
+const bombs = [
+  "dd ffffffff",
+  "df ffffffff",
+  "c6 ffffffff",
+  "db ffffffff",
+  "c9 7fffffff 01",
+  "93 c0 c0 c0",
+  "93 c4 00 c4 00 90",
+  "c7 0c ff",
+  "d4 72 40",
+  "d5 65 0000",
+  "d6 78 92a1",
+  "d4 00 00",
+  "91 cb 7ff0000000000000",
+  "91 cf ffffffffffffffff",
+  "91 d3 8000000000000000",
+  "81 a9 5f5f70726f746f5f5f 81 a1 78 01",
+  "c0",
+  "01",
+  "90",
+  "91 ff",
+].map((hex) => Buffer.from(`01${hex.replaceAll(" ", "")}`, "hex").toString("base64"));
 
 type Damage = { readonly row: Row; readonly as: Row; readonly bytes: string | null; readonly cuts: Cut[] };
 const rowName = fc.constantFrom<Row>("record", "record", "record", "head", "page", "keys", "tombstone");
@@ -69,7 +88,13 @@ export const decoding = entry<Damage>({
   what: "rows with changed, missing, invented or exchanged bytes: what was written, or an error that says what is broken",
   cases: 14_000,
   arbitrary: fc
-    .record({ row: rowName, other: rowName, exchanged: fc.boolean(), bytes: fc.option(fc.oneof(bytesAsBase64(300), fc.constantFrom(...bombs)), { nil: null, freq: 3 }), cuts })
+    .record({
+      row: rowName,
+      other: rowName,
+      exchanged: fc.boolean(),
+      bytes: fc.option(fc.oneof(bytesAsBase64(300), fc.constantFrom(...bombs)), { nil: null, freq: 3 }),
+      cuts,
+    })
     .map(({ row, other, exchanged, bytes, cuts }) => ({ row, as: exchanged ? other : row, bytes, cuts })),
   check: ({ row, as, bytes, cuts }) => {
     const stored = bytes === null ? cut(rows[as], cuts) : Buffer.from(bytes, "base64");
@@ -93,8 +118,14 @@ function decode(row: Row, stored: Uint8Array, same: boolean): void {
     must(hint !== undefined || !same, "the head that was written is of no use");
   } else if (row === "page") {
     const { from, to, records } = codec.decodePage(stored);
-    must(Number.isInteger(from) && from >= 1 && to - from + 1 === records.length, `a page from ${from} to ${to} of ${records.length} records`);
-    must(records.every((one) => one instanceof Uint8Array), "a page with a record that is none");
+    must(
+      Number.isInteger(from) && from >= 1 && to - from + 1 === records.length,
+      `a page from ${from} to ${to} of ${records.length} records`,
+    );
+    must(
+      records.every((one) => one instanceof Uint8Array),
+      "a page with a record that is none",
+    );
   } else if (row === "keys") {
     codec.openKeys(id, stored);
   } else {

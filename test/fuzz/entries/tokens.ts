@@ -19,7 +19,13 @@ const { keyring: stranger } = makeMemoryWorld();
 const genuine = grantOf(keyring);
 const foreign = grantOf(stranger);
 
-type Token = { readonly of: "ours" | "theirs" | "odd"; readonly cuts: Cut[]; readonly claims: string | null; readonly text: string; readonly tenant: string };
+type Token = {
+  readonly of: "ours" | "theirs" | "odd";
+  readonly cuts: Cut[];
+  readonly claims: string | null;
+  readonly text: string;
+  readonly tenant: string;
+};
 
 export const tokens = entry<Token>({
   name: "tokens",
@@ -30,7 +36,10 @@ export const tokens = entry<Token>({
     cuts,
     claims: fc.option(oddJson, { nil: null }),
     text: oddText,
-    tenant: fc.oneof({ weight: 4, arbitrary: fc.constant<string>(TENANT) }, { weight: 1, arbitrary: fc.constantFrom("other", "-", "main2") }),
+    tenant: fc.oneof(
+      { weight: 4, arbitrary: fc.constant<string>(TENANT) },
+      { weight: 1, arbitrary: fc.constantFrom("other", "-", "main2") },
+    ),
   }),
   check: ({ of, cuts, claims, text, tenant }) => {
     const whole = of === "ours" ? genuine : of === "theirs" ? foreign : text;
@@ -47,14 +56,32 @@ export const tokens = entry<Token>({
 
 const SECRET = Buffer.alloc(32, 7).toString("base64");
 
-export const settings = entry<{ readonly roots: string; readonly cuts: Cut[]; readonly name: string; readonly value: string; readonly wish: string[] }>({
+export const settings = entry<{
+  readonly roots: string;
+  readonly cuts: Cut[];
+  readonly name: string;
+  readonly value: string;
+  readonly wish: string[];
+}>({
   name: "settings",
   what: "root keys, environment and an operator's words: read, or refused without showing a key",
   cases: 5_000,
   arbitrary: fc.record({
-    roots: fc.oneof(oddText, fc.constantFrom(SECRET, `1:${SECRET}`, `1:${SECRET},2:${SECRET}`, `1:${SECRET},1:${SECRET}`, ",", `${SECRET}${SECRET}`)),
+    roots: fc.oneof(
+      oddText,
+      fc.constantFrom(SECRET, `1:${SECRET}`, `1:${SECRET},2:${SECRET}`, `1:${SECRET},1:${SECRET}`, ",", `${SECRET}${SECRET}`),
+    ),
     cuts,
-    name: fc.constantFrom("STRATA_PORT", "STRATA_DROP_DELAY_MS", "STRATA_HOT_MS", "DAPR_HTTP_ENDPOINT", "STRATA_EVENTS", "STRATA_LOG", "APP_API_TOKEN", "STRATA_ROOT_KEY"),
+    name: fc.constantFrom(
+      "STRATA_PORT",
+      "STRATA_DROP_DELAY_MS",
+      "STRATA_HOT_MS",
+      "DAPR_HTTP_ENDPOINT",
+      "STRATA_EVENTS",
+      "STRATA_LOG",
+      "APP_API_TOKEN",
+      "STRATA_ROOT_KEY",
+    ),
     value: oddText,
     wish: fc.array(oddText, { minLength: 5, maxLength: 5 }),
   }),

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import type { Stored } from "../../../actors/ports.ts";
-import { makeMemoryWorld, type MemoryActors, type MemoryWorld, startActors } from "../../support/memory-ports.ts";
+import { type MemoryActors, type MemoryWorld, makeMemoryWorld, startActors } from "../../support/memory-ports.ts";
 import { CONTEXT, grantOf, TENANT, validCalls } from "../calls.ts";
 import { entry, must } from "../entry.ts";
 import { mustBeEnvelope } from "../envelope.ts";
@@ -28,7 +28,9 @@ async function settle(): Promise<MemoryWorld & MemoryActors & { readonly grant: 
 }
 
 const invoke = ({ contexts, tenants }: MemoryActors, method: string, body: Uint8Array): Promise<string> =>
-  method.startsWith("tenant.") ? tenants.invoke(TENANT, method.slice("tenant.".length), body, {}) : contexts.invoke(CONTEXT, method, body, {});
+  method.startsWith("tenant.")
+    ? tenants.invoke(TENANT, method.slice("tenant.".length), body, {})
+    : contexts.invoke(CONTEXT, method, body, {});
 
 /** A context that has taken so many cases gives way to a new one. */
 const CASES_PER_WORLD = 400;
@@ -55,11 +57,19 @@ export const turns = entry<Mutated>({
 });
 
 const rowNames = ["rec/1", "rec/2", "rec/3", "keys", "head", "tombstone", "page/1", "page/2"] as const;
-type Damage = { readonly row: (typeof rowNames)[number]; readonly bytes: string; readonly cuts: Cut[]; readonly from: (typeof rowNames)[number] | null };
+type Damage = {
+  readonly row: (typeof rowNames)[number];
+  readonly bytes: string;
+  readonly cuts: Cut[];
+  readonly from: (typeof rowNames)[number] | null;
+};
 
 const damage: fc.Arbitrary<Damage> = fc.record<Damage>({
   row: fc.constantFrom(...rowNames),
-  bytes: fc.oneof(bytesAsBase64(100), fc.constantFrom("", "AQ==", "AcA=", "Ad3/////", "Acb/////", "AZM=", "AZHPAB////////8=", "AZEH", "AZHLf/AAAAAAAAA=")),
+  bytes: fc.oneof(
+    bytesAsBase64(100),
+    fc.constantFrom("", "AQ==", "AcA=", "Ad3/////", "Acb/////", "AZM=", "AZHPAB////////8=", "AZEH", "AZHLf/AAAAAAAAA="),
+  ),
   cuts,
   from: fc.option(fc.constantFrom(...rowNames), { nil: null }),
 });
@@ -68,18 +78,28 @@ export const damagedContexts = entry<{ readonly damages: Damage[]; readonly meth
   name: "damaged-contexts",
   what: "a context whose rows were changed, exchanged or invented: an answer of the contract, soon",
   cases: 3_000,
-  arbitrary: fc.record({ damages: fc.array(damage, { maxLength: 3 }), method: fc.constantFrom("read", "append", "verify", "history", "configure", "diff", "expire", "tend") }),
+  arbitrary: fc.record({
+    damages: fc.array(damage, { maxLength: 3 }),
+    method: fc.constantFrom("read", "append", "verify", "history", "configure", "diff", "expire", "tend"),
+  }),
   check: async ({ damages, method }) => {
     const world = await damagedWorld();
     const { store } = world;
     const whole = new Map(store.rows);
     for (const { row, bytes, cuts, from } of damages) {
       const original = whole.get(`${CONTEXT}/${from ?? row}`)?.value;
-      store.set(`${CONTEXT}/${row}`, original === undefined || (cuts.length === 0 && from === null) ? Buffer.from(bytes, "base64") : cut(original, cuts));
+      store.set(
+        `${CONTEXT}/${row}`,
+        original === undefined || (cuts.length === 0 && from === null) ? Buffer.from(bytes, "base64") : cut(original, cuts),
+      );
     }
     store.patience = PATIENCE;
     if (method === "expire" || method === "tend") return await remind(world, method);
-    const args = { append: { key: "k", items: [{ role: "user", content: "x" }] }, configure: { key: "k", policy: {} }, diff: { from: 0, to: 2 } };
+    const args = {
+      append: { key: "k", items: [{ role: "user", content: "x" }] },
+      configure: { key: "k", policy: {} },
+      diff: { from: 0, to: 2 },
+    };
     const body = JSON.stringify({ grant: world.grant, ...(method in args ? args[method as keyof typeof args] : {}) });
     const ok = mustBeEnvelope(method, await invoke(world, method, Buffer.from(body)));
     must(ok || damages.length > 0, `${method} is valid, and was refused`);
@@ -151,7 +171,11 @@ export const damagedTenants = entry<{ readonly documents: Document[]; readonly m
     for (const { row, changes, text } of damaged) store.set(`${TENANT}/${row}`, Buffer.from(text ?? mutate(documents[row], changes)));
     store.patience = PATIENCE;
     const contexts = ["aa", "context", "zzz"].map((name) => ({ name, version: 9, at: 1_000, expires: null, ended: false }));
-    const args = { "tenant.register": { contexts }, "tenant.configure": { policy: { ttl: null } }, append: { key: "k", items: [{ role: "user", content: "x" }] } };
+    const args = {
+      "tenant.register": { contexts },
+      "tenant.configure": { policy: { ttl: null } },
+      append: { key: "k", items: [{ role: "user", content: "x" }] },
+    };
     const body = Buffer.from(JSON.stringify({ grant: world.grant, ...(method in args ? args[method as keyof typeof args] : {}) }));
     const reply = method === "append" ? await world.contexts.invoke(`${TENANT}.new`, method, body, {}) : await invoke(world, method, body);
     mustBeEnvelope(method, reply);

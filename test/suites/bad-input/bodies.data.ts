@@ -66,7 +66,12 @@ const ambiguous: readonly Row[] = [
   ["arrays 10,000 deep", "append", append(deep("[", "]")), /nesting deeper than 256 levels/],
   ["objects 10,000 deep", "append", append(`[${deep('{"a":', "}").replace("}", "1}")}]`), /nesting deeper than 256 levels/],
   ["arrays 10,000 deep in a json part", "append", part(`"type":"json","value":${deep("[", "]")}`), /nesting deeper than 256 levels/],
-  ["objects 10,000 deep in a slot", "append", append("[]", `,"set":{"a":${deep('{"a":', "}").replace("}", "1}")}}`), /nesting deeper than 256/],
+  [
+    "objects 10,000 deep in a slot",
+    "append",
+    append("[]", `,"set":{"a":${deep('{"a":', "}").replace("}", "1}")}}`),
+    /nesting deeper than 256/,
+  ],
   ["brackets that never close", "append", `{"grant":"$","items":${"[".repeat(100_000)}`, /nesting deeper than 256/],
 ];
 
@@ -84,7 +89,12 @@ const typed: readonly Row[] = [
   ["a part with another's field", "append", part('"type":"text","text":"x","value":1'), /items\.0\.content\.0: unknown field value/],
   ["a json part without a value", "append", part('"type":"json"'), /items\.0\.content\.0\.value: must be a JSON value/],
   ["a tool call without arguments", "append", part('"type":"tool_call","id":"1","name":"n"'), /items\.0\.content\.0\.arguments/],
-  ["a tool result in a tool result", "append", part('"type":"tool_result","id":"1","content":[{"type":"tool_result","id":"2","content":""}]'), /content\.0/],
+  [
+    "a tool result in a tool result",
+    "append",
+    part('"type":"tool_result","id":"1","content":[{"type":"tool_result","id":"2","content":""}]'),
+    /content\.0/,
+  ],
   ["isError that is a string", "append", part('"type":"tool_result","id":"1","content":"","isError":"yes"'), /isError/],
   ["meta that is a string", "append", item('"x"', `,"meta":"${MARK}"`), /meta: must be a JSON object/],
   ["labels that are no array", "append", item('"x"', ',"labels":"untrusted"'), /labels/],
@@ -96,13 +106,28 @@ const typed: readonly Row[] = [
   ["an unknown field in an item", "append", item('"x"', `,"author":"${MARK}"`), /items\.0: unknown field author/],
   ["an unknown field that is no name", "append", append("[]", `,"${MARK}":"${MARK}"`), /unknown field \(a name that is not shown\)/],
   ["an unknown field", "append", append("[]", ',"expected":1'), /unknown field expected/],
-  ["many unknown fields", "read", `{"grant":"$",${Array.from({ length: 5_000 }, (_, i) => `"f${i}":${i}`).join()}}`, /unknown field f0, f1/],
+  [
+    "many unknown fields",
+    "read",
+    `{"grant":"$",${Array.from({ length: 5_000 }, (_, i) => `"f${i}":${i}`).join()}}`,
+    /unknown field f0, f1/,
+  ],
   ["an unknown field in a policy", "configure", '{"grant":"$","key":"k","policy":{"ttl":null,"owner":"x"}}', /policy: unknown field owner/],
-  ["a policy that does not exist yet", "configure", '{"grant":"$","key":"k","policy":{"retention":{}}}', /policy\.retention: not available yet/],
+  [
+    "a policy that does not exist yet",
+    "configure",
+    '{"grant":"$","key":"k","policy":{"retention":{}}}',
+    /policy\.retention: not available yet/,
+  ],
   ["a set that is an array", "append", append("[]", ',"set":[1]'), /set: .*expected record/],
   ["a slot with a bad name", "append", append("[]", `,"set":{"a b ${MARK}":1}`), /set.*a slot's name is 1 to 64/],
   ["a slot with too long a name", "append", append("[]", `,"set":{"${"s".repeat(65)}":1}`), /a slot's name is 1 to 64/],
-  ["too many slots", "append", append("[]", `,"set":{${Array.from({ length: 257 }, (_, i) => `"s${i}":1`).join()}}`), /set: 257 slots; at most 256/],
+  [
+    "too many slots",
+    "append",
+    append("[]", `,"set":{${Array.from({ length: 257 }, (_, i) => `"s${i}":1`).join()}}`),
+    /set: 257 slots; at most 256/,
+  ],
   ["too many items", "append", append(`[${Array(1_001).fill('{"role":"user","content":""}').join()}]`), /items: .*<=1000/],
   ["too many parts", "append", item(`[${Array(257).fill('{"type":"text","text":""}').join()}]`), /items\.0\.content: .*<=256/],
 ];
@@ -113,10 +138,28 @@ const values: readonly Row[] = [
   ["an empty key", "append", '{"grant":"$","key":"","items":[]}', /key: .*>=1/],
   ["too long a key", "append", `{"grant":"$","key":"${MARK.repeat(40)}","items":[]}`, /key: .*<=256/],
   ["a key that is a number", "append", '{"grant":"$","key":7,"items":[]}', /key: .*expected string, received number/],
-  ["a key that was used for something else", "append", '{"grant":"$","key":"k1","items":[{"role":"user","content":"other"}]}', /key: it was used for version 1/, "conflict"],
+  [
+    "a key that was used for something else",
+    "append",
+    '{"grant":"$","key":"k1","items":[{"role":"user","content":"other"}]}',
+    /key: it was used for version 1/,
+    "conflict",
+  ],
   ["no items and no slots", "append", append("[]"), /items: nothing to append/],
-  ["`expect` beyond the head", "append", append('[{"role":"user","content":"x"}]', ',"expect":4'), /expect: .*version 4, the head is 3/, "conflict"],
-  ["`expect` far beyond the head", "append", append('[{"role":"user","content":"x"}]', ',"expect":9007199254740991'), /the head is 3/, "conflict"],
+  [
+    "`expect` beyond the head",
+    "append",
+    append('[{"role":"user","content":"x"}]', ',"expect":4'),
+    /expect: .*version 4, the head is 3/,
+    "conflict",
+  ],
+  [
+    "`expect` far beyond the head",
+    "append",
+    append('[{"role":"user","content":"x"}]', ',"expect":9007199254740991'),
+    /the head is 3/,
+    "conflict",
+  ],
   ["`expect` below the head", "append", append('[{"role":"user","content":"x"}]', ',"expect":2'), /the head is 3/, "conflict"],
   ["`expect` that is negative", "append", append("[]", ',"expect":-1'), /expect: .*>=0/],
   ["`expect` that is a fraction", "append", append("[]", ',"expect":1.5'), /expect: .*int/],
@@ -152,14 +195,24 @@ const values: readonly Row[] = [
   ),
   ["a blob without a media type", "append", part('"type":"blob","mediaType":"","base64":""'), /mediaType: .*>=1/],
   ...["0", "999", "-1", "1.5", '"1000"', "1e15", "null"].map(
-    (ms): Row => [`a time to live of ${ms}`, "configure", `{"grant":"$","key":"k","policy":{"ttl":{"ms":${ms},"from":"creation"}}}`, /policy\.ttl\.ms: /],
+    (ms): Row => [
+      `a time to live of ${ms}`,
+      "configure",
+      `{"grant":"$","key":"k","policy":{"ttl":{"ms":${ms},"from":"creation"}}}`,
+      /policy\.ttl\.ms: /,
+    ],
   ),
   ["a time to live from nowhere", "configure", '{"grant":"$","key":"k","policy":{"ttl":{"ms":5000,"from":"now"}}}', /policy\.ttl\.from: /],
 ];
 
 const ofTenants: readonly Row[] = [
   ["an argument of create", "tenant.create", `{"grant":"$","name":"${MARK}"}`, /unknown field name/],
-  ["a prefix that is no prefix", "tenant.list", `{"grant":"$","prefix":"A/${MARK}"}`, /prefix: a prefix has the characters of a context's name/],
+  [
+    "a prefix that is no prefix",
+    "tenant.list",
+    `{"grant":"$","prefix":"A/${MARK}"}`,
+    /prefix: a prefix has the characters of a context's name/,
+  ],
   ["too long a prefix", "tenant.list", `{"grant":"$","prefix":"${"a".repeat(64)}"}`, /prefix: .*<=63/],
   ["too long a place", "tenant.list", `{"grant":"$","after":"${"a".repeat(64)}"}`, /after: .*<=63/],
   ["a list that is too long", "tenant.list", '{"grant":"$","limit":1001}', /limit: .*<=1000/],
@@ -168,7 +221,12 @@ const ofTenants: readonly Row[] = [
   ["no policy", "tenant.configure", '{"grant":"$"}', /policy: /],
   ["no reports", "tenant.register", '{"grant":"$","contexts":[]}', /contexts: .*>=1/],
   ["too many reports", "tenant.register", `{"grant":"$","contexts":[${Array(257).fill("0").join()}]}`, /contexts: .*<=256/],
-  ["a report of a bad name", "tenant.register", `{"grant":"$","contexts":[{"name":"${MARK}","version":1,"at":1,"expires":null,"ended":false}]}`, /contexts\.0\.name: a context's name/],
+  [
+    "a report of a bad name",
+    "tenant.register",
+    `{"grant":"$","contexts":[{"name":"${MARK}","version":1,"at":1,"expires":null,"ended":false}]}`,
+    /contexts\.0\.name: a context's name/,
+  ],
 ];
 
 export const badBodies: Readonly<Record<string, readonly Row[]>> = {

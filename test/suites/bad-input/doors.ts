@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { expect } from "vitest";
 import { Refused } from "../../../protocol/contract.ts";
 import type { Code } from "../../../protocol/errors.ts";
-import { type Answer, send, type Setting } from "../caller.ts";
+import { type Answer, type Setting, send } from "../caller.ts";
 import type { Door } from "../installation.ts";
 
 /** Stands in what is sent wherever a caller's text can stand. Not like a name, so that it is not taken for one and shown. */
@@ -36,7 +36,13 @@ export function expectClean({ installation }: Setting, text: string, what: strin
 }
 
 /** Holds one answer against what is expected of it. */
-export function expectRefused(setting: Setting, door: "host" | "sidecar", what: string, expected: Expected, { status, text }: Answer): void {
+export function expectRefused(
+  setting: Setting,
+  door: "host" | "sidecar",
+  what: string,
+  expected: Expected,
+  { status, text }: Answer,
+): void {
   const label = `${what}, at the ${door}`;
   const statuses = door === "host" ? expected.hostStatus : expected.sidecarStatus;
   if (statuses?.includes(status) === true) {
@@ -95,7 +101,9 @@ export async function unchanged(setting: Setting, about: string): Promise<{ read
       expectClean(setting, log, "the host's log");
       // What a caller does wrong is not a failure of ours.
       expect(log.split("\n").filter((line) => line.includes('"level":"error"'))).toEqual([]);
-      expect(await caller.call(id, "append", { key: "after", items: [{ role: "user", content: "still here" }], expect: 3 })).toMatchObject({ version: 4 });
+      expect(await caller.call(id, "append", { key: "after", items: [{ role: "user", content: "still here" }], expect: 3 })).toMatchObject({
+        version: 4,
+      });
     },
   };
 }
@@ -113,7 +121,8 @@ export function speak(door: Door, chunks: readonly (string | Uint8Array)[], end 
       resolve({ text: heard, status: Number(/^HTTP\/1\.[01] (\d{3})/.exec(heard)?.[1] ?? 0), closed });
     };
     socket.on("data", (chunk) => {
-      heard += chunk.toString("latin1");
+      // "Go on" is no answer yet.
+      heard = (heard + chunk.toString("latin1")).replace(/^HTTP\/1\.1 100 [^]*?\r\n\r\n/, "");
       if (isWhole(heard)) done(false);
     });
     socket.on("error", () => done(true));
@@ -125,7 +134,7 @@ export function speak(door: Door, chunks: readonly (string | Uint8Array)[], end 
 
 function isWhole(heard: string): boolean {
   const head = heard.indexOf("\r\n\r\n");
-  if (head < 0 || heard.startsWith("HTTP/1.1 100")) return false;
+  if (head < 0) return false;
   const length = /\r\ncontent-length: (\d+)/i.exec(heard.slice(0, head));
   if (length !== null) return heard.length >= head + 4 + Number(length[1]);
   return heard.endsWith("\r\n0\r\n\r\n");

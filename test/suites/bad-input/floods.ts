@@ -1,7 +1,7 @@
 // More at once than there is room for: who is refused hears when to come back, and what was taken is not lost.
 
-import { expect, test } from "vitest";
 import { Pool } from "undici";
+import { expect, test } from "vitest";
 import { z } from "zod";
 import { codes } from "../../../protocol/errors.ts";
 import { pathOf, type Reply, type Setting, text } from "../caller.ts";

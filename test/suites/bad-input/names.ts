@@ -1,15 +1,38 @@
 // Names in the path: of contexts, tenants, methods, actor types; verbs; and paths that lead nowhere.
 
 import { expect, test } from "vitest";
-import { pathOf, send, type Setting } from "../caller.ts";
+import { pathOf, type Setting, send } from "../caller.ts";
 import { doorsOf, expectClean, expectRefused, MARK, unchanged } from "./doors.ts";
 
 const LONG = "a".repeat(64);
 /** As they are to arrive: percent-encoded once on the way. */
 const badContexts = (tenant: string): string[] => [
-  ...["/", "\\", "#", "?", "|", "||", "%", "%2F", "..", "../..", "\0", "\n", " ", "+", "&", ";", ":", "@", "*", "_", "'", '"', "<", "é"].map(
-    (odd) => `${tenant}.a${odd}b`,
-  ),
+  ...[
+    "/",
+    "\\",
+    "#",
+    "?",
+    "|",
+    "||",
+    "%",
+    "%2F",
+    "..",
+    "../..",
+    "\0",
+    "\n",
+    " ",
+    "+",
+    "&",
+    ";",
+    ":",
+    "@",
+    "*",
+    "_",
+    "'",
+    '"',
+    "<",
+    "é",
+  ].map((odd) => `${tenant}.a${odd}b`),
   `${tenant}.`,
   `${tenant}..a`,
   `.${tenant}`,
@@ -38,22 +61,56 @@ const badContexts = (tenant: string): string[] => [
 ];
 
 /** As they stand in the path. */
-const rawContexts = (tenant: string): string[] => [`${tenant}.%`, `${tenant}.%2`, `${tenant}.%zz`, `${tenant}.%ff`, `${tenant}.%c0%af`, `${tenant}.%00`, "%2e%2e", "..", ".", ""];
+const rawContexts = (tenant: string): string[] => [
+  `${tenant}.%`,
+  `${tenant}.%2`,
+  `${tenant}.%zz`,
+  `${tenant}.%ff`,
+  `${tenant}.%c0%af`,
+  `${tenant}.%00`,
+  "%2e%2e",
+  "..",
+  ".",
+  "",
+];
 
-const badMethods = ["nope", "Append", "append ", "reads", "__proto__", "constructor", "toString", "hasOwnProperty", "tenant.create", "register", "create", "append\0", "añadir", "%61ppend!", MARK, "m".repeat(1_000)];
+const badMethods = [
+  "nope",
+  "Append",
+  "append ",
+  "reads",
+  "__proto__",
+  "constructor",
+  "toString",
+  "hasOwnProperty",
+  "tenant.create",
+  "register",
+  "create",
+  "append\0",
+  "añadir",
+  "%61ppend!",
+  MARK,
+  "m".repeat(1_000),
+];
 
 export function names(the: () => Setting): void {
   test("ids that are none: refused, with how an id is spelled; no context comes of them", async () => {
     const setting = the();
     const { check } = await unchanged(setting, "ids");
     const body = JSON.stringify({ grant: setting.caller.grant, key: "k", items: [{ role: "user", content: "x" }] });
-    const expected = { code: "invalid", says: /^id: a context's id is <tenant>\.<name>/, hostStatus: [404], sidecarStatus: [400, 404, 500] } as const;
+    const expected = {
+      code: "invalid",
+      says: /^id: a context's id is <tenant>\.<name>/,
+      hostStatus: [404],
+      sidecarStatus: [400, 404, 500],
+    } as const;
     const ids = [...badContexts(setting.tenant).map(encodeURIComponent), ...rawContexts(setting.tenant)];
     for (const [name, door] of doorsOf(setting))
       for (const id of ids) {
         const answer = await send(door, `/Context/${id}/method/append`, body);
         // Another tenant's id, well-formed or not, is none of this grant's business: also an answer.
-        if (answer.text.includes('"denied"')) expectRefused(setting, name, `the id ${id}`, { code: "denied", says: /^the? ?grant/ }, answer);
+        if (answer.text.includes('"denied"'))
+          expectRefused(setting, name, `the id ${id}`, { code: "denied", says: /^the? ?grant/ }, answer);
         else expectRefused(setting, name, `the id ${id}`, expected, answer);
       }
     await check();
@@ -66,11 +123,21 @@ export function names(the: () => Setting): void {
     for (const [name, door] of doorsOf(setting)) {
       for (const method of badMethods) {
         const answer = await send(door, `/Context/${id}/method/${encodeURIComponent(method)}`, body);
-        const expected = { code: "invalid", says: /^there is no such method; there are append, read, history/, sidecarStatus: [400] } as const;
+        const expected = {
+          code: "invalid",
+          says: /^there is no such method; there are append, read, history/,
+          sidecarStatus: [400],
+        } as const;
         expectRefused(setting, name, `the method ${method}`, expected, answer);
       }
       const ofTenant = await send(door, `/Tenant/${setting.tenant}/method/append`, body);
-      expectRefused(setting, name, "append of a tenant", { code: "invalid", says: /^there is no such method; there are create, configure, list/ }, ofTenant);
+      expectRefused(
+        setting,
+        name,
+        "append of a tenant",
+        { code: "invalid", says: /^there is no such method; there are create, configure, list/ },
+        ofTenant,
+      );
     }
     await check();
   });
@@ -79,9 +146,25 @@ export function names(the: () => Setting): void {
     const setting = the();
     const { id, check } = await unchanged(setting, "routes");
     const body = JSON.stringify({ grant: setting.caller.grant });
-    const expected = { code: "denied", says: /only the runtime fires reminders and timers/, hostStatus: [403, 404, 405], sidecarStatus: [400, 404, 405, 500] } as const;
+    const expected = {
+      code: "denied",
+      says: /only the runtime fires reminders and timers/,
+      hostStatus: [403, 404, 405],
+      sidecarStatus: [400, 404, 405, 500],
+    } as const;
     for (const [name, door] of doorsOf(setting))
-      for (const method of ["remind/expire", "remind%2Fexpire", "timer/expire", "timer%2Fexpire", "remind", "append/x", "../append", "..%2F..%2Fmethod%2Fappend", "", "/"]) {
+      for (const method of [
+        "remind/expire",
+        "remind%2Fexpire",
+        "timer/expire",
+        "timer%2Fexpire",
+        "remind",
+        "append/x",
+        "../append",
+        "..%2F..%2Fmethod%2Fappend",
+        "",
+        "/",
+      ]) {
         // The host believes who holds its token; what a caller sends through a sidecar is marked.
         const marked = name === "host" ? { "dapr-api-call": "true" } : {};
         const answer = await send(door, `/Context/${id}/method/${method}`, body, { headers: marked });
@@ -94,7 +177,12 @@ export function names(the: () => Setting): void {
   test("other verbs: nothing is done by them", async () => {
     const setting = the();
     const { id, check } = await unchanged(setting, "verbs");
-    const expected = { code: "invalid", says: /body: not JSON/, hostStatus: [400, 404, 405], sidecarStatus: [400, 404, 405, 500, 501] } as const;
+    const expected = {
+      code: "invalid",
+      says: /body: not JSON/,
+      hostStatus: [400, 404, 405],
+      sidecarStatus: [400, 404, 405, 500, 501],
+    } as const;
     for (const [name, door] of doorsOf(setting))
       for (const verb of ["GET", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE", "PROPFIND"]) {
         const answer = await send(door, pathOf(id, "append"), "", { verb });
@@ -108,7 +196,23 @@ export function names(the: () => Setting): void {
     const setting = the();
     const { id, check } = await unchanged(setting, "paths");
     const body = JSON.stringify({ grant: setting.caller.grant });
-    const paths = ["", "/", "/Context", `/Context/${id}`, `/Context/${id}/`, `/Context/${id}/method`, `/context/${id}/method/read`, `/Context/${id}/methods/read`, `/Context/${id}/state`, `/Context//method/read`, `/../../etc/passwd`, `/%2e%2e/%2e%2e/etc/passwd`, `/Context/${id}/method/read/../../../../x`, `/${"x".repeat(5_000)}`, `/${MARK.replaceAll("¤", "%C2%A4")}`];
+    const paths = [
+      "",
+      "/",
+      "/Context",
+      `/Context/${id}`,
+      `/Context/${id}/`,
+      `/Context/${id}/method`,
+      `/context/${id}/method/read`,
+      `/Context/${id}/methods/read`,
+      `/Context/${id}/state`,
+      `/Context//method/read`,
+      `/../../etc/passwd`,
+      `/%2e%2e/%2e%2e/etc/passwd`,
+      `/Context/${id}/method/read/../../../../x`,
+      `/${"x".repeat(5_000)}`,
+      `/${MARK.replaceAll("¤", "%C2%A4")}`,
+    ];
     for (const [name, door] of doorsOf(setting))
       for (const path of paths) {
         const { status, text } = await send(door, path, body);
@@ -127,7 +231,12 @@ export function names(the: () => Setting): void {
     const body = JSON.stringify({ grant: setting.caller.grant });
     for (const wrong of [undefined, "", "x", token.slice(1), `${token}x`, token.toUpperCase(), ` ${token}x`, MARK.replaceAll("¤", "")]) {
       const door = { url, headers: wrong === undefined ? {} : { "dapr-api-token": wrong } };
-      for (const [verb, path] of [["PUT", pathOf(id, "read")], ["DELETE", `/Context/${id}`], ["PUT", `/Context/${id}/method/remind/expire`], ["GET", "/../dapr/config"]] as const) {
+      for (const [verb, path] of [
+        ["PUT", pathOf(id, "read")],
+        ["DELETE", `/Context/${id}`],
+        ["PUT", `/Context/${id}/method/remind/expire`],
+        ["GET", "/../dapr/config"],
+      ] as const) {
         const { status, text } = await send(door, path, body, { verb });
         expect(status, `${verb} ${path} with ${wrong}: ${text}`).toBe(401);
         expectClean(setting, text, path);

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { limits } from "../../../protocol/limits.ts";
-import { pathOf, send, type Setting } from "../caller.ts";
+import { pathOf, type Setting, send } from "../caller.ts";
 import { doorsOf, expectClean, expectRefused, headOf, MARK, speak, unchanged } from "./doors.ts";
 
 const MiB = 1024 * 1024;
@@ -17,7 +17,12 @@ export function wires(the: () => Setting): void {
       return frame.replace('"content":""', () => `"content":"${MARK}${"x".repeat(bytes - frame.length - Buffer.byteLength(MARK))}"`);
     };
     for (const [name, door] of doorsOf(setting)) {
-      const expected = { code: "too_large", says: /the body (is larger than|has) \d+ bytes/, hostStatus: [413], sidecarStatus: [400, 413, 500] } as const;
+      const expected = {
+        code: "too_large",
+        says: /the body (is larger than|has) \d+ bytes/,
+        hostStatus: [413],
+        sidecarStatus: [400, 413, 500],
+      } as const;
       for (const bytes of [64 * MiB, limits.bytes_per_body + 1]) {
         const body = filled(bytes);
         expectRefused(setting, name, `${bytes} bytes`, expected, await send(door, pathOf(id, "append"), body));
@@ -46,7 +51,13 @@ export function wires(the: () => Setting): void {
       const zeros = await send(door, pathOf(id, "append"), `${start}${"0,".repeat(999_999)}0]}`);
       expectRefused(setting, name, "1,000,000 zeros", { code: "invalid", says: /items: .*<=1000/ }, zeros);
       const items = await send(door, pathOf(id, "append"), `${start}${`${ITEM},`.repeat(999_999)}${ITEM}]}`);
-      expectRefused(setting, name, "1,000,000 items", { code: "too_large", says: /./, hostStatus: [413], sidecarStatus: [400, 413, 500] }, items);
+      expectRefused(
+        setting,
+        name,
+        "1,000,000 items",
+        { code: "too_large", says: /./, hostStatus: [413], sidecarStatus: [400, 413, 500] },
+        items,
+      );
     }
     await check();
   });
@@ -56,7 +67,10 @@ export function wires(the: () => Setting): void {
     const { id, check } = await unchanged(setting, "half");
     const body = JSON.stringify({ grant: setting.caller.grant, key: "half", items: [{ role: "user", content: MARK }] });
     for (const [, door] of doorsOf(setting)) {
-      const head = headOf(door, "PUT", pathOf(id, "append"), ["content-type: application/json", `content-length: ${Buffer.byteLength(body)}`]);
+      const head = headOf(door, "PUT", pathOf(id, "append"), [
+        "content-type: application/json",
+        `content-length: ${Buffer.byteLength(body)}`,
+      ]);
       const cuts = [head.slice(0, 20), head.slice(0, -2), head, head + body.slice(0, 10), head + body.slice(0, -1)];
       for (const cut of cuts) {
         const { status, closed } = await speak(door, [cut], true);
@@ -71,7 +85,11 @@ export function wires(the: () => Setting): void {
     const setting = the();
     const { id, check } = await unchanged(setting, "lengths");
     for (const [name, door] of doorsOf(setting)) {
-      const ambiguous = [["content-length: 4", "transfer-encoding: chunked"], ["content-length: 5", "content-length: 7"], ["transfer-encoding: chunked, identity"]];
+      const ambiguous = [
+        ["content-length: 4", "transfer-encoding: chunked"],
+        ["content-length: 5", "content-length: 7"],
+        ["transfer-encoding: chunked, identity"],
+      ];
       for (const lines of ambiguous) {
         const { status, text } = await speak(door, [`${headOf(door, "PUT", pathOf(id, "append"), lines)}0\r\n\r\n`]);
         // Two lengths could be read in two ways; daprd takes the one that HTTP prefers, and so sees an empty body.

@@ -10,7 +10,7 @@ export const everything = [
   {
     role: "user",
     content: [
-      { type: "text", text: "Zażółć 🦉 \u2028 \\ \" \t" },
+      { type: "text", text: 'Zażółć 🦉 \u2028 \\ " \t' },
       { type: "blob", mediaType: "image/png", base64: "iVBORw0KGgo=" },
     ],
     labels: ["untrusted", "from:mail/inbox"],
@@ -112,7 +112,11 @@ export function appending(the: () => Setting): void {
       { goal: '{"v":null}' },
     ];
     for (const [i, set] of steps.entries())
-      await caller.call(id, "append", { key: `k${i}`, items: [], set: Object.fromEntries(Object.entries(set).map(([k, v]) => [k, RawJson.of(v)])) });
+      await caller.call(id, "append", {
+        key: `k${i}`,
+        items: [],
+        set: Object.fromEntries(Object.entries(set).map(([k, v]) => [k, RawJson.of(v)])),
+      });
     const slotsAt = async (at: number) => {
       const { slots } = await caller.call(id, "read", { at });
       return Object.fromEntries(Object.entries(slots).map(([slot, value]) => [slot, value.text]));
@@ -191,7 +195,10 @@ export function appending(the: () => Setting): void {
   test("append: a context that would be about too many subjects is refused, and does not come to be", async () => {
     const { caller, name, tenant } = the();
     const id = name("subjects");
-    const items = Array.from({ length: 513 }, (_, i) => ({ ...text("x"), subjects: Array.from({ length: 8 }, (_, j) => `person ${8 * i + j}`) }));
+    const items = Array.from({ length: 513 }, (_, i) => ({
+      ...text("x"),
+      subjects: Array.from({ length: 8 }, (_, j) => `person ${8 * i + j}`),
+    }));
     expect(await caller.refused(id, "append", { key: "k", items })).toMatchObject({
       code: "too_large",
       message: expect.stringMatching(/4104 subjects; at most 4096/),

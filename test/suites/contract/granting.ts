@@ -28,7 +28,9 @@ function unfit({ installation, tenant }: Setting, id: string): Case[] {
   const grant = (claims: Partial<Omit<Claims, "tenant">>, of = tenant) => grantFor(keyring, of, claims);
   const whole = grant({});
   const [head = "", epoch = "", payload = "", signature = ""] = whole.split(".");
-  const raised = Buffer.from(JSON.stringify({ ...JSON.parse(Buffer.from(payload, "base64url").toString()), subject: "root" })).toString("base64url");
+  const raised = Buffer.from(JSON.stringify({ ...JSON.parse(Buffer.from(payload, "base64url").toString()), subject: "root" })).toString(
+    "base64url",
+  );
   return methods.flatMap((method): Case[] => {
     const at = method.startsWith("tenant.") ? tenant : id;
     const others = methods.filter((other) => other !== method) as Claims["methods"];
@@ -90,7 +92,10 @@ export function granting(the: () => Setting): void {
     const [one, two] = [name("own"), name("foreign")];
     const contexts = [one.slice(one.indexOf(".") + 1), `${two.slice(two.indexOf(".") + 1, -1)}*`];
     const reader = new Caller(installation, grantFor(installation.keyring, tenant, { methods: ["read"], contexts }));
-    const writer = new Caller(installation, grantFor(installation.keyring, tenant, { methods: ["append", "history"], contexts, subject: "agent/7" }));
+    const writer = new Caller(
+      installation,
+      grantFor(installation.keyring, tenant, { methods: ["append", "history"], contexts, subject: "agent/7" }),
+    );
     for (const id of [one, two]) {
       expect(await writer.call(id, "append", { key: "k", items: texts(1) })).toMatchObject({ version: 1 });
       expect(await reader.call(id, "read")).toMatchObject({ version: 1 });

@@ -83,12 +83,14 @@ export function living(the: () => Setting): void {
     await caller.call(old, "append", { key: "k", items: texts(1) });
     // Long enough to take it away again before it has run out.
     await caller.call(tenant, "tenant.configure", { policy: ttl("creation", 2 * TTL_MS) });
-    for (const id of [kept, mortal, moved]) expect(await caller.call(id, "append", { key: "k", items: texts(1) })).toMatchObject({ version: 1 });
+    for (const id of [kept, mortal, moved])
+      expect(await caller.call(id, "append", { key: "k", items: texts(1) })).toMatchObject({ version: 1 });
     await caller.call(kept, "configure", { key: "p", policy: { ttl: null } });
     await caller.call(moved, "configure", { key: "p", policy: ttl("creation", 3_600_000) });
     await expired({ installation, caller }, mortal);
     await expectGone(caller, mortal);
-    for (const id of [old, kept, moved]) expect(await caller.call(id, "append", { key: "later", items: texts(1) })).toMatchObject({ ok: true });
+    for (const id of [old, kept, moved])
+      expect(await caller.call(id, "append", { key: "later", items: texts(1) })).toMatchObject({ ok: true });
     await caller.call(tenant, "tenant.configure", { policy: { ttl: null } });
     expect(await caller.call(`${tenant}.young`, "append", { key: "k", items: texts(1) })).toMatchObject({ version: 1 });
   });

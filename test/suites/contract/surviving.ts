@@ -33,7 +33,11 @@ type Seen = {
 /** All that can be asked of a context, at every version. */
 async function allOf(caller: Caller, id: string): Promise<unknown[]> {
   const { version } = await caller.call(id, "read", { limit: 1 });
-  const answers: unknown[] = [await caller.call(id, "history"), await caller.call(id, "verify"), await caller.call(id, "diff", { from: 0, to: version })];
+  const answers: unknown[] = [
+    await caller.call(id, "history"),
+    await caller.call(id, "verify"),
+    await caller.call(id, "diff", { from: 0, to: version }),
+  ];
   for (let at = 1; at <= version; at++) {
     const reply = await caller.call(id, "read", { at });
     answers.push(reply, await caller.call(id, "read", { at: reply.at }));

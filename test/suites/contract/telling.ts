@@ -19,7 +19,11 @@ export function telling(the: () => Setting): void {
   test("events: each version is told on topic `events`, with ids and numbers and nothing of the content", async () => {
     const { caller, name, tenant } = the();
     const id = name("told");
-    const first = await caller.call(id, "append", { key: "secret-key", items: [{ ...text("secret-content"), subjects: ["secret-subject"], labels: ["secret-label"] }], set: { secret: '"secret-value"' } });
+    const first = await caller.call(id, "append", {
+      key: "secret-key",
+      items: [{ ...text("secret-content"), subjects: ["secret-subject"], labels: ["secret-label"] }],
+      set: { secret: '"secret-value"' },
+    });
     const second = await caller.call(id, "configure", { key: "p", policy: { ttl: null } });
     const events = await told(the(), [id], [`${id}/1`, `${id}/2`]);
     const expected = [

@@ -7,7 +7,11 @@ const MANY = 620;
 const shuffled = (n: number): number => (n * 367) % MANY;
 const nameOf = (n: number): string => `${n % 3 === 0 ? "fizz" : "plain"}-${String(n).padStart(4, "0")}`;
 
-async function list(caller: Caller, tenant: string, args: { readonly after?: string; readonly limit?: number; readonly prefix?: string; readonly state?: string } = {}) {
+async function list(
+  caller: Caller,
+  tenant: string,
+  args: { readonly after?: string; readonly limit?: number; readonly prefix?: string; readonly state?: string } = {},
+) {
   const rows: { name: string; state: string; version: number; at: string | null }[] = [];
   for (let after = args.after; ; ) {
     const page: Reply<"tenant.list"> = await caller.call(tenant, "tenant.list", { ...args, after });
@@ -56,7 +60,9 @@ export function tenants(the: () => Setting): void {
     expect((await list(caller, tenant, { prefix: "fizz-00", limit: 3 })).map(({ name }) => name)).toEqual(fizz.slice(0, 34));
     expect((await list(caller, tenant, { prefix: "fizz-0003" })).map(({ name }) => name)).toEqual(["fizz-0003"]);
     expect(await list(caller, tenant, { prefix: "buzz" })).toEqual([]);
-    expect((await list(caller, tenant, { after: "plain-0600" })).map(({ name }) => name)).toEqual(sorted.filter((name) => name > "plain-0600"));
+    expect((await list(caller, tenant, { after: "plain-0600" })).map(({ name }) => name)).toEqual(
+      sorted.filter((name) => name > "plain-0600"),
+    );
     expect((await list(caller, tenant, { state: "live", limit: 500 })).length).toBe(MANY);
     expect(await list(caller, tenant, { state: "expired" })).toEqual([]);
     expect(await list(caller, tenant, { state: "empty" })).toEqual([]);

@@ -53,7 +53,11 @@ const tamperings: readonly Tampering[] = [
   ["two are exchanged", 2, (s, id) => swap(s, record(id, 2), record(id, 4))],
   ["one stands twice", 5, async (s, id) => s.installation.state.write(record(id, 5), (await rowsOf(s, [record(id, 4)]))[0] ?? "")],
   ["the key table is deleted", 1, (s, id) => s.installation.state.drop(`${id}/keys`)],
-  ["the key table is another's", 1, async (s, id, other) => s.installation.state.write(`${id}/keys`, (await rowsOf(s, [`${other}/keys`]))[0] ?? "")],
+  [
+    "the key table is another's",
+    1,
+    async (s, id, other) => s.installation.state.write(`${id}/keys`, (await rowsOf(s, [`${other}/keys`]))[0] ?? ""),
+  ],
   ["another context's stands in its place", 4, (s, id, other) => swap(s, record(id, 4), record(other, 4))],
 ];
 
@@ -63,7 +67,13 @@ export function verifying(the: () => Setting): void {
     const id = name("verify");
     const digests = await chain(the(), id);
     expect(await caller.call(id, "verify")).toEqual({ ok: true, version: LENGTH, digest: digests.at(-1) });
-    for (const [from, to] of [[1, 1], [1, 4], [3, 4], [4, 4], [LENGTH, LENGTH]] as const)
+    for (const [from, to] of [
+      [1, 1],
+      [1, 4],
+      [3, 4],
+      [4, 4],
+      [LENGTH, LENGTH],
+    ] as const)
       expect(await caller.call(id, "verify", { from, to })).toEqual({ ok: true, version: to, digest: digests[to - 1] });
     expect(await caller.refused(id, "verify", { to: LENGTH + 1 })).toMatchObject({ code: "not_found", details: { head: LENGTH } });
     expect(await caller.refused(id, "verify", { from: LENGTH + 2 })).toMatchObject({ code: "not_found", details: { head: LENGTH } });
@@ -109,7 +119,7 @@ export function verifying(the: () => Setting): void {
 /** Which version verify says is broken. */
 async function brokenAt(caller: Caller, id: string): Promise<unknown> {
   const { code, details } = await caller.refused(id, "verify");
-  return code === "internal" ? details?.["broken"] : code;
+  return code === "internal" ? details?.broken : code;
 }
 
 /** Waits until the context's reminder has written a head. */

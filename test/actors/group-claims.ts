@@ -1,0 +1,195 @@
+import type { Group } from "../../actors/group.ts";
+import type { Call, Clock, Events, Store, Stored, Tracing } from "../../actors/ports.ts";
+import { instant, millis } from "../../protocol/units.ts";
+import { assert, type Claim, settle } from "./claims.ts";
+
+type Part = { readonly Group: typeof Group };
+type Create = {
+  readonly keys: readonly string[];
+  readonly call: Call | undefined;
+  readonly answer: (outcome: "created" | "unknown") => void;
+};
+
+const limits = { records_per_group: 3, bytes_per_group: 10 };
+const bytes = (length: number): Uint8Array => new Uint8Array(length);
+
+/** A store whose answers are given by the test. */
+class HeldStore implements Pick<Store, "create" | "read"> {
+  readonly creates: Create[] = [];
+  readonly reads: string[][] = [];
+  readonly standing = new Set<string>();
+  readable = true;
+
+  create(entries: readonly { readonly key: string }[], call?: Call): Promise<"created" | "unknown"> {
+    const keys = entries.map(({ key }) => key);
+    return new Promise((answer) => this.creates.push({ keys, call, answer }));
+  }
+
+  async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+    this.reads.push([...keys]);
+    if (!this.readable) throw new Error("the store does not answer");
+    return keys.map((key) => (this.standing.has(key) ? { value: bytes(1), etag: "1" } : undefined));
+  }
+
+  /** The keys of each call so far. */
+  get calls(): string[] {
+    return this.creates.map(({ keys }) => keys.join(" "));
+  }
+
+  async answer(call: number, outcome: "created" | "unknown"): Promise<void> {
+    this.creates[call]?.answer(outcome);
+    await settle();
+  }
+}
+
+function open(part: Part) {
+  const store = new HeldStore();
+  const told: string[] = [];
+  let time = 0;
+  const clock = { now: () => instant(0), elapsed: () => millis((time += 5)), sleep: async () => {} } satisfies Clock;
+  const events = { group: (records: number, outcome: string, took: number) => told.push(`${records} ${outcome} ${took}`) };
+  const spans: string[] = [];
+  const tracing: Tracing = {
+    span: async (name, call, work, about) => {
+      const result = await work(call);
+      const also = about?.also?.map(({ traceparent }) => traceparent).join();
+      spans.push(`${name} ${about?.kind} ${JSON.stringify(about?.attributes)} ${about?.outcome?.(result)} ${also}`);
+      return result;
+    },
+  };
+  const group = new part.Group({ store: store as unknown as Store, clock, events: events as unknown as Events, tracing }, limits);
+  return { store, group, told, spans };
+}
+
+export const groupClaims: readonly Claim<Part>[] = [
+  [
+    "a record alone goes at once, and its answer is the store's",
+    async (part) => {
+      for (const outcome of ["created", "unknown"] as const) {
+        const { store, group, told } = open(part);
+        const done = group.create("a", bytes(1), {});
+        assert.deepEqual(store.calls, ["a"]);
+        await store.answer(0, outcome);
+        assert.equal(await done, outcome);
+        assert.deepEqual([store.calls, store.reads, told], [["a"], [], [`1 ${outcome} 5`]]);
+      }
+    },
+  ],
+  [
+    "one call is in flight at a time; what comes meanwhile goes together, sorted by key, when it is back",
+    async (part) => {
+      const { store, group, told } = open(part);
+      const done = ["d", "c", "a", "b"].map((key) => group.create(key, bytes(1), {}));
+      assert.deepEqual(store.calls, ["d"]);
+      await store.answer(0, "created");
+      assert.deepEqual(store.calls, ["d", "a b c"]);
+      await store.answer(1, "created");
+      assert.deepEqual(await Promise.all(done), ["created", "created", "created", "created"]);
+      assert.deepEqual(told, ["1 created 5", "3 created 5"]);
+    },
+  ],
+  [
+    "a group holds no more records than it may, and the rest goes next, in the order it came",
+    async (part) => {
+      const { store, group } = open(part);
+      const done = ["0", "1", "2", "3", "4", "5"].map((key) => group.create(key, bytes(1), {}));
+      for (let call = 0; call < 3; call++) await store.answer(call, "created");
+      assert.deepEqual(store.calls, ["0", "1 2 3", "4 5"]);
+      assert.equal((await Promise.all(done)).length, 6);
+    },
+  ],
+  [
+    "a group holds no more bytes than it may, but at least one record",
+    async (part) => {
+      const { store, group } = open(part);
+      const done = [1, 6, 4, 1, 25, 2].map((size, i) => group.create(String(i), bytes(size), {}));
+      for (let call = 0; call < 5; call++) await store.answer(call, "created");
+      assert.deepEqual(store.calls, ["0", "1 2", "3", "4", "5"]);
+      assert.equal((await Promise.all(done)).length, 6);
+    },
+  ],
+  [
+    "a record that is to go alone goes alone, and what waited before it goes before it",
+    async (part) => {
+      const { store, group } = open(part);
+      const done = ["0", "1", "2!", "3", "4"].map((key) => group.create(key, bytes(1), {}, key.endsWith("!")));
+      for (let call = 0; call < 4; call++) await store.answer(call, "created");
+      assert.deepEqual(store.calls, ["0", "1", "2!", "3 4"]);
+      assert.equal((await Promise.all(done)).length, 5);
+    },
+  ],
+  [
+    "when a call of several fails, those that stand look for themselves, and the others go once more, together",
+    async (part) => {
+      for (const outcome of ["created", "unknown"] as const) {
+        const { store, group } = open(part);
+        const done = ["0", "a", "b", "c"].map((key) => group.create(key, bytes(1), {}));
+        await store.answer(0, "created");
+        store.standing.add("b");
+        await store.answer(1, "unknown");
+        assert.deepEqual([store.calls, store.reads], [["0", "a b c", "a c"], [["a", "b", "c"]]]);
+        await store.answer(2, outcome);
+        assert.deepEqual(await Promise.all(done), ["created", outcome, "unknown", outcome]);
+      }
+    },
+  ],
+  [
+    "when a call of several fails and all of them stand, nothing is written again",
+    async (part) => {
+      const { store, group } = open(part);
+      const done = ["0", "a", "b"].map((key) => group.create(key, bytes(1), {}));
+      await store.answer(0, "created");
+      store.standing.add("a").add("b");
+      await store.answer(1, "unknown");
+      assert.deepEqual(await Promise.all(done), ["created", "unknown", "unknown"]);
+      assert.deepEqual(store.calls, ["0", "a b"]);
+    },
+  ],
+  [
+    "when a call of several fails and the store does not answer either, every record is unknown and nothing is written again",
+    async (part) => {
+      const { store, group } = open(part);
+      const done = ["0", "a", "b"].map((key) => group.create(key, bytes(1), {}));
+      await store.answer(0, "created");
+      store.readable = false;
+      await store.answer(1, "unknown");
+      assert.deepEqual(await Promise.all(done), ["created", "unknown", "unknown"]);
+      assert.deepEqual(store.calls, ["0", "a b"]);
+    },
+  ],
+  [
+    "after a quiet time a record goes at once again",
+    async (part) => {
+      const { store, group } = open(part);
+      for (const call of [0, 1, 2]) {
+        const done = group.create(String(call), bytes(1), {});
+        assert.equal(store.calls.length, call + 1);
+        await store.answer(call, "created");
+        assert.equal(await done, "created");
+      }
+    },
+  ],
+  [
+    "a call carries a trace of one of its records, one that is recorded if there is any, and nobody's signal: who goes away must not fail the others",
+    async (part) => {
+      const { store, group, spans } = open(part);
+      const signal = AbortSignal.abort();
+      const calls = [{ signal, traceparent: "a-00" }, { signal, traceparent: "b-00" }, { signal, traceparent: "c-01" }, { signal }];
+      const done = calls.map((call, i) => group.create(String(i), bytes(1), call));
+      await store.answer(0, "created");
+      await store.answer(1, "created");
+      const last = group.create("5", bytes(1), { signal });
+      await store.answer(2, "unknown");
+      assert.deepEqual(await Promise.all([...done, last]), ["created", "created", "created", "created", "unknown"]);
+      assert.deepEqual(
+        store.creates.map(({ call }) => call),
+        [{ traceparent: "a-00" }, { traceparent: "c-01" }, {}],
+      );
+      assert.deepEqual(spans, [
+        'group commit call {"strata.group.size":1} created ',
+        'group commit call {"strata.group.size":3} created b-00,',
+        'group commit call {"strata.group.size":1} unknown ',
+      ]);
+    },
+  ],
+];
