@@ -98,7 +98,7 @@ async function walk(a: Activation, chain: Chain, start: Link, to: number | undef
       page++;
       continue;
     }
-    const absent = found.findIndex((bytes) => bytes === undefined);
+    const absent = found.indexOf(undefined);
     const first = link.version + 1;
     for (const [i, bytes] of found.slice(0, absent < 0 ? found.length : absent).entries()) if (bytes !== undefined) take(first + i, bytes);
     if (absent < 0) continue;

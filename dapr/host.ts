@@ -192,6 +192,7 @@ const goingAway = (what: string) =>
 /** The decoded path, or undefined where it does not decode. */
 function pathOf(request: IncomingMessage): string | undefined {
   const raw = (request.url ?? "").split("?", 1)[0] ?? "";
+  if (!raw.includes("%")) return raw;
   try {
     // Segment by segment, so that an encoded slash in an id stays inside it.
     return raw
@@ -253,6 +254,9 @@ function refuseBody(request: IncomingMessage, response: ServerResponse, message:
 const send = (response: ServerResponse, status: number, body: unknown): void => sendText(response, status, JSON.stringify(body));
 
 function sendText(response: ServerResponse, status: number, text: string): void {
+  // Every header goes on through both sidecars to the caller, and these say nothing there.
+  response.sendDate = false;
+  response.removeHeader("connection");
   response.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text) });
   // As a string it leaves together with the head, in one write.
   response.end(text);

@@ -46,7 +46,11 @@ function open(part: Part) {
   const store = new HeldStore();
   const told: string[] = [];
   let time = 0;
-  const clock = { now: () => instant(0), elapsed: () => millis((time += 5)), sleep: async () => {} } satisfies Clock;
+  const elapsed = () => {
+    time += 5;
+    return millis(time);
+  };
+  const clock = { now: () => instant(0), elapsed, sleep: async () => {} } satisfies Clock;
   const events = { group: (records: number, outcome: string, took: number) => told.push(`${records} ${outcome} ${took}`) };
   const spans: string[] = [];
   const tracing: Tracing = {

@@ -17,6 +17,7 @@ export const callerGone: Fault = {
   name: "caller-gone",
   about: "the caller of the turn that runs goes away, comes back with the same turn, and others come in beside it",
   cures: [["queue"], ["abort"], ["keys"]],
+  excess: 8,
   async run(stage) {
     const { site, caller, signal } = stage;
     const targets = Array.from({ length: TARGETS }, (_, i): Target => ({ context: stage.context(`g${i}`), head: 0 }));

@@ -15,6 +15,7 @@ export const cancelledQueued: Fault = {
   name: "cancelled-queued",
   about: "a call that waits behind two others is cancelled, and the runtime starts the first of them beside the one that runs",
   cures: [["queue"]],
+  excess: 8,
   async run(stage) {
     const targets = Array.from({ length: TARGETS }, (_, i) => ({ context: stage.context(`q${i}`), head: 0 }));
     for (const target of targets) target.head = await persist(stage.caller, target.context, "first", stage.signal);

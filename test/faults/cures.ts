@@ -10,6 +10,8 @@ export interface Cure {
   readonly patches?: readonly Patch[];
   /** Environment of the hosts; an empty value takes the variable away. */
   readonly env?: Readonly<Record<string, string>>;
+  /** What is set on a running Redis, where that is the store. */
+  readonly redis?: Readonly<Record<string, string>>;
   /** What is taken out of the configuration of the host's sidecar. */
   readonly hostConfig?: readonly string[];
 }
@@ -76,14 +78,8 @@ export const cures: readonly Cure[] = [
   },
   {
     name: "read-back",
-    about: "a write that the store did not confirm is unknown, and looked at, not taken for failed (C2)",
-    patches: [
-      {
-        module: "actors/commit.ts",
-        replace: CREATE,
-        by: `${CREATE} a.loaded = loaded; throw new ContextError("unavailable", "not written", { details: { outcome: "none" } });`,
-      },
-    ],
+    about: "a write that the store did not confirm is unknown and looked at, not taken for done (C2)",
+    patches: [{ module: "actors/commit.ts", replace: CREATE, by: CREATE.replace(/if \(\((.*)\) === "created"\)/, "$1;") }],
   },
   {
     name: "attempt-id",
@@ -106,6 +102,12 @@ export const cures: readonly Cure[] = [
         by: `request.headers["dapr-api-call"] === "true"`,
       },
     ],
+  },
+  {
+    name: "durable",
+    about: "the store keeps what it acknowledged, and the host looks whether it does (C9); Redis only",
+    env: { STRATA_ACCEPT_LOSS: "yes" },
+    redis: { appendonly: "no" },
   },
   { name: "app-token", about: "the host serves only who sends APP_API_TOKEN", env: { APP_API_TOKEN: "" } },
   { name: "api-allowed", about: "the host's own sidecar does not offer service invocation", hostConfig: ["spec", "api"] },

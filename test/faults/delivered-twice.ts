@@ -14,6 +14,7 @@ export const deliveredTwice: Fault = {
   name: "delivered-twice",
   about: "the same request is delivered several times at once, later, and after the host has started anew",
   cures: [["keys"]],
+  excess: 8,
   async run(stage) {
     const { site, signal } = stage;
     const sent: { readonly context: string; readonly key: string }[] = [];

@@ -19,7 +19,10 @@ export async function readFinal(caller: Caller, context: string, history: Histor
   const verified: Final["verified"] =
     proof.kind === "ok" ? { version: proof.reply.version, digest: proof.reply.digest } : { failed: JSON.stringify(proof) };
   let taken = 0;
-  const own = versions.map(({ items, ...version }) => ({ ...version, texts: texts.slice(taken, (taken += items)) }));
+  const own = versions.map(({ items, ...version }) => {
+    taken += items;
+    return { ...version, texts: texts.slice(taken - items, taken) };
+  });
   history.add({ op: "final", context, versions: own, verified });
 }
 

@@ -14,6 +14,7 @@ export const forged: Fault = {
   name: "forged",
   about: "reminders, timers and deliveries are forged, over the callers' sidecar and at the host's port",
   cures: [["mark"], ["app-token"]],
+  excess: 8,
   async run(stage) {
     const context = stage.context("f");
     let head = await persist(stage.caller, context, "first", stage.signal);

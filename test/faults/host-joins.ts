@@ -8,7 +8,7 @@ import type { Fault, Stage } from "./stage.ts";
 /** How long a cut is waited for: past the drain of half a second (cures.ts). All in all turns are held for less than a call to the store may take. */
 const CUT_MS = 2_000;
 /** The runtime starts what it cut off anew after a second, on another host after two; then it has a moment to get ahead of the first. */
-const ANEW_MS = { here: 1_300, there: 3_000 } as const;
+const ANEW_MS = { here: 1_300, there: 2_200 } as const;
 const AHEAD_MS = 300;
 const STOP_MS = 1_000;
 

@@ -4,6 +4,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Redis } from "ioredis";
 import { parseDocument } from "yaml";
 import type { Binaries } from "../../tools/run/binaries.ts";
 import { type Cluster, type Host, startCluster } from "../../tools/run/cluster.ts";
@@ -136,7 +137,7 @@ const present = (env: Environment): Environment => Object.fromEntries(Object.ent
 
 export async function openInstallation(options: InstallationOptions): Promise<Installation> {
   await using stack = new AsyncDisposableStack();
-  const { binaries, store, dataDir, report } = options;
+  const { binaries, store, dataDir, without, report } = options;
   const making = new Making(options);
   stack.defer(async () => {
     for (const { gate } of making.made) await gate[Symbol.asyncDispose]();
@@ -149,15 +150,7 @@ export async function openInstallation(options: InstallationOptions): Promise<In
       dataDir,
       report,
       app: { start: making.start },
-      settings: {
-        "strata-host": {
-          // A host that hangs is found within two seconds.
-          appHealthProbeInterval: 1,
-          appHealthProbeTimeout: 500,
-          appHealthThreshold: 1,
-          ...(config === undefined ? {} : { configFilePath: config }),
-        },
-      },
+      settings: { "strata-host": hostSettings(config) },
     }),
   );
   stack.defer(async () => {
@@ -171,6 +164,7 @@ export async function openInstallation(options: InstallationOptions): Promise<In
   const patience = AbortSignal.timeout(START_MS);
   const grant = await mintGrant(TENANT, cluster.secrets.rootKey, baseEnvironment(process.env), patience);
   await createTenant(cluster.url, TENANT, grant, patience);
+  await weaken(cluster, without);
   const [made] = making.made;
   const [host] = cluster.hosts;
   if (made === undefined || host === undefined) throw new Error("the cluster has no host");
@@ -211,6 +205,22 @@ export async function openInstallation(options: InstallationOptions): Promise<In
     [Symbol.asyncDispose]: () => whole.disposeAsync(),
   };
 }
+
+async function weaken({ kind, store }: Cluster, without: readonly Cure[]): Promise<void> {
+  const settings = without.flatMap(({ redis }) => Object.entries(redis ?? {}));
+  if (kind !== "redis" || store === undefined || settings.length === 0) return;
+  const client = new Redis(store.url);
+  for (const [name, value] of settings) await client.config("SET", name, value);
+  client.disconnect();
+}
+
+/** A host that hangs is found within two seconds. */
+const hostSettings = (config: string | undefined) => ({
+  appHealthProbeInterval: 1,
+  appHealthProbeTimeout: 500,
+  appHealthThreshold: 1,
+  ...(config === undefined ? {} : { configFilePath: config }),
+});
 
 async function startForeign({ callers, dataDir }: Cluster, daprd: string, stack: AsyncDisposableStack): Promise<string> {
   const { configFilePath, resourcesPaths, ...open } = await withFreePorts({ ...callers.app, appID: "foreign" });

@@ -12,7 +12,7 @@ const DOWN_MS = 200;
 export const kills: Fault = {
   name: "kills",
   about: "host, sidecars, placement and the store are killed (kill -9) at random moments under load and started again",
-  cures: [["read-back"], ["keys"]],
+  cures: [["read-back"], ["keys"], ["durable"]],
   async run(stage) {
     const { site, random } = stage;
     let bag: [string, Process][] = [];

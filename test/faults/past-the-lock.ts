@@ -19,6 +19,7 @@ export const pastTheLock: Fault = {
   name: "past-the-lock",
   about: "turns are forged by service invocation, at the host's own sidecar and at another application's",
   cures: [["api-allowed"], ["access-control"]],
+  excess: 8,
   async run(stage) {
     const foreign = await stage.site.foreign();
     // Until the foreign sidecar has found the host it proves nothing.

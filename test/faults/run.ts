@@ -38,8 +38,6 @@ const WRITERS = 24;
 const READERS = 3;
 /** How long a writer rests while the load is ahead of the faults: about a hundred turns a second go on. */
 const REST_MS = 250;
-/** How many times as many faults fire as are wanted, where they are quick. */
-const EXCESS = 8;
 const HEAL_MS = 60_000;
 const REPORT_MS = 2_000;
 let runs = 0;
@@ -85,7 +83,7 @@ export async function runFault(fault: Fault, site: Installation, options: RunOpt
     wanted: fires,
     async goOn() {
       do await load.flows();
-      while (!stage.enough && load.acknowledged * fires * EXCESS < appends * count.fired);
+      while (!stage.enough && load.acknowledged * fires * (fault.excess ?? 1) < appends * count.fired);
     },
     context,
     fire(what, inFlight) {

@@ -35,6 +35,8 @@ export interface Fault {
   readonly about: string;
   /** What keeps the promises: each is a cure in cures.ts, without which the run fails. Several in one: without both of them. */
   readonly cures: readonly (readonly string[])[];
+  /** How many times as many faults it may fire as are wanted, before the load has to catch up. Default 1; more where they take no time. */
+  readonly excess?: number;
   /** Settings of the hosts that it needs otherwise than shipped. */
   readonly settings?: Readonly<Record<string, string>>;
   /** Lets things go wrong until that is enough, and then puts everything right. */

@@ -80,12 +80,12 @@ export class Chronicle {
 
   changed(change: Change, kind: string, number: number, before: Uint8Array | undefined): void {
     if (kind === "head") return;
-    if (change.do === "drop") return this.#dropped(kind, number, change.key, before);
-    if (kind === "keys") return this.#tabled(change.value);
-    if (change.do !== "create") return this.#violate("V1", `${change.key} was written over (${change.do})`);
-    if (kind === "rec") this.#recorded(number, change.value);
-    if (kind === "page") this.#sealed(number, change.value);
-    if (kind === "tombstone") this.#buried(change.value);
+    if (change.do === "drop") this.#dropped(kind, number, change.key, before);
+    else if (kind === "keys") this.#tabled(change.value);
+    else if (change.do !== "create") this.#violate("V1", `${change.key} was written over (${change.do})`);
+    else if (kind === "rec") this.#recorded(number, change.value);
+    else if (kind === "page") this.#sealed(number, change.value);
+    else if (kind === "tombstone") this.#buried(change.value);
   }
 
   #violate(rule: string, what: string): void {

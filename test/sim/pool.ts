@@ -3,47 +3,36 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 
-export type Pool<T, R> = {
-  /** Results in the order in which they come; `hung` stands for a thread that had to be ended, or died. */
-  run(tasks: Iterable<T>, done: (task: T, result: R | { readonly hung: string }) => void): Promise<void>;
-};
+/** Why there is no result: the thread had to be ended, or died. */
+export type Hung = { readonly hung: string };
 
-export const threads = (wanted: number | undefined): number => Math.max(1, wanted ?? availableParallelism());
+const MEMORY_MB = 1_024;
 
-export function makePool<T, R>(script: URL, count: number, limitMs: number): Pool<T, R> {
-  return {
-    async run(tasks, done) {
-      const left = tasks[Symbol.iterator]();
-      await Promise.all(Array.from({ length: count }, () => work<T, R>(script, left, limitMs, done)));
-    },
-  };
-}
+/** A thread that answers one task at a time; one that was lost is replaced when the next task comes. */
+export class Thread<T, R extends object> {
+  readonly #script: URL;
+  #worker: Worker | undefined;
 
-async function work<T, R>(
-  script: URL,
-  left: Iterator<T>,
-  limitMs: number,
-  done: (task: T, result: R | { readonly hung: string }) => void,
-): Promise<void> {
-  let worker: Worker | undefined;
-  try {
-    for (let next = left.next(); !next.done; next = left.next()) {
-      worker ??= new Worker(script, { execArgv: [] });
-      const result = await ask<R>(worker, next.value, limitMs);
-      if (typeof result === "object" && result !== null && "hung" in result) {
-        await worker.terminate();
-        worker = undefined;
-      }
-      done(next.value, result);
-    }
-  } finally {
-    await worker?.terminate();
+  constructor(script: URL) {
+    this.#script = script;
+  }
+
+  async ask(task: T, limitMs: number): Promise<R | Hung> {
+    this.#worker ??= new Worker(this.#script, { execArgv: [], resourceLimits: { maxOldGenerationSizeMb: MEMORY_MB } });
+    const result = await answerOf<R>(this.#worker, task, limitMs);
+    if ("hung" in result) await this.end();
+    return result;
+  }
+
+  async end(): Promise<void> {
+    await this.#worker?.terminate();
+    this.#worker = undefined;
   }
 }
 
-function ask<R>(worker: Worker, task: unknown, limitMs: number): Promise<R | { readonly hung: string }> {
+function answerOf<R extends object>(worker: Worker, task: unknown, limitMs: number): Promise<R | Hung> {
   return new Promise((resolve) => {
-    const settle = (result: R | { readonly hung: string }): void => {
+    const settle = (result: R | Hung): void => {
       clearTimeout(timer);
       worker.off("message", settle).off("error", fail).off("exit", end);
       resolve(result);
@@ -54,4 +43,23 @@ function ask<R>(worker: Worker, task: unknown, limitMs: number): Promise<R | { r
     worker.on("message", settle).on("error", fail).on("exit", end);
     worker.postMessage(task);
   });
+}
+
+/** Runs `work` for every task, on as many threads as are wanted or as there are cores. */
+export async function onThreads<I, T, R extends object>(
+  script: URL,
+  wanted: number | undefined,
+  tasks: Iterable<I>,
+  work: (task: I, thread: Thread<T, R>) => Promise<void>,
+): Promise<void> {
+  const left = tasks[Symbol.iterator]();
+  const line = async (): Promise<void> => {
+    const thread = new Thread<T, R>(script);
+    try {
+      for (let next = left.next(); !next.done; next = left.next()) await work(next.value, thread);
+    } finally {
+      await thread.end();
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(1, wanted ?? availableParallelism()) }, line));
 }

@@ -68,7 +68,10 @@ const outcomeOf = (reply: Reply): "ok" | "unknown" | "none" =>
 /** An acknowledgement names a record that stands, that says what was asked, and whose name has not ended long ago (V4, V5, C5). */
 function judgeAcknowledgement({ truth, request, reply, judge, wrong }: Case): void {
   const entry = truth.entry(reply.version ?? 0);
-  if (entry === undefined) return wrong("V4", `there is no version ${reply.version}; the log ends at ${truth.log.length}`);
+  if (entry === undefined) {
+    wrong("V4", `there is no version ${reply.version}; the log ends at ${truth.log.length}`);
+    return;
+  }
   if (entry.digest !== reply.digest || iso(entry.at) !== reply.at) wrong("V6", "another record stands as this version");
   if (truth.versionOf(request) !== reply.version) wrong("V5", `the key stands as version ${truth.versionOf(request)}`);
   if ((reply.created ?? false) !== (reply.version === 1)) wrong("V5", "only the first version creates");

@@ -99,11 +99,24 @@ test("a process that ends sends what it still holds, under the operator's name w
   expect(collector.metrics.filter(({ name }) => name === "strata.commits").at(-1)?.points[0]?.value).toBeGreaterThan(20);
 });
 
-test("a signal that has no endpoint is not sent", async () => {
+test("a signal that has no endpoint is not sent, and not shown either", async () => {
   const collector = await Collector.start();
   onTestFinished(() => collector[Symbol.asyncDispose]());
-  const { code } = await serve("metrics", { OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: `${collector.url}/v1/metrics` });
-  expect(code).toBe(0);
+  const metrics = await serve("metrics", {
+    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: `${collector.url}/v1/metrics`,
+    OTEL_TRACES_EXPORTER: "console",
+  });
+  expect(metrics.code).toBe(0);
+  expect(metrics.out).toMatch(/^\{"url":.*\}\n$/);
   expect(collector.spans).toEqual([]);
-  expect(collector.metrics.length).toBeGreaterThan(0);
+  const sent = collector.metrics.length;
+  expect(sent).toBeGreaterThan(0);
+  const traces = await serve("traces", {
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/v1/traces`,
+    OTEL_METRICS_EXPORTER: "console",
+  });
+  expect(traces.code).toBe(0);
+  expect(traces.out).toMatch(/^\{"url":.*\}\n$/);
+  expect(collector.spans.length).toBeGreaterThan(0);
+  expect(collector.metrics.length).toBe(sent);
 });

@@ -30,19 +30,18 @@ export function callersSidecarEnvironment(base: Environment, { bus }: Stores): E
 }
 
 /**
- * OpenTelemetry's variables as daprd understands them, for what the hosts understand by them. By itself it takes gRPC where no protocol is named, TLS
- * whatever the scheme says, and an endpoint's path for a part of its port: spans go to the usual path there.
+ * OpenTelemetry's variables as daprd understands them, for what the hosts understand by them. By itself it takes gRPC where no protocol is named, and an
+ * endpoint's path for a part of its port: spans go to the usual path there.
  */
 function tracedByDaprd(base: Environment): Environment {
   const { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: traces, ...rest } = base;
   const endpoint = traces ?? base.OTEL_EXPORTER_OTLP_ENDPOINT;
   if (endpoint === undefined) return base;
-  const [origin = endpoint, scheme] = /^(https?):\/\/[^/]+/.exec(endpoint) ?? [];
+  const [origin = endpoint] = /^https?:\/\/[^/]+/.exec(endpoint) ?? [];
   return {
     ...rest,
     OTEL_EXPORTER_OTLP_ENDPOINT: origin,
     OTEL_EXPORTER_OTLP_PROTOCOL: base.OTEL_EXPORTER_OTLP_PROTOCOL ?? "http/protobuf",
-    ...(scheme === "http" ? { OTEL_EXPORTER_OTLP_INSECURE: base.OTEL_EXPORTER_OTLP_INSECURE ?? "true" } : {}),
   };
 }
 

@@ -122,7 +122,7 @@ export function speak(door: Door, chunks: readonly (string | Uint8Array)[], end 
     };
     socket.on("data", (chunk) => {
       // "Go on" is no answer yet.
-      heard = (heard + chunk.toString("latin1")).replace(/^HTTP\/1\.1 100 [^]*?\r\n\r\n/, "");
+      heard = (heard + chunk.toString("latin1")).replace(/^HTTP\/1\.1 100 [\s\S]*?\r\n\r\n/, "");
       if (isWhole(heard)) done(false);
     });
     socket.on("error", () => done(true));

@@ -42,7 +42,7 @@ const badContexts = (tenant: string): string[] => [
   `${tenant}.-a`,
   `-${tenant}.a`,
   `${tenant}.A`,
-  tenant.toUpperCase() + ".a",
+  `${tenant.toUpperCase()}.a`,
   ` ${tenant}.a`,
   `${tenant}.a `,
   `${tenant}.${LONG}`,

@@ -1,0 +1,103 @@
+// `npm run mutants`: shows that the simulator and the claims find what is wrong, by making it wrong in every place.
+
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import { mutated, readMutants, runMutants, type Verdict } from "./run.ts";
+
+const SEEDS = 400;
+
+const help = `npm run mutants -- [options]
+
+Changes every condition, await, return, throw and statement of the files by which a turn is queued, prepared, committed, loaded and ended, one at
+a time, and holds each mutant against the claims of test/actors and against seeds of the simulator. A mutant is killed by a claim or an invariant
+that does not hold, or by not coming to an end. Those that survive must stand in test/mutants/survivors.json, each with the reason why it may.
+
+  --file NAME   only mutants of files with NAME in their path; may be given several times
+  --name TEXT   only mutants with TEXT in their name
+  --seeds N     how many seeds a mutant must survive; default ${SEEDS}
+  --threads N   default: as many as there are cores
+  --json        print one line {"killed", "survived", "unlisted", "risen", "mutants": [{"name", "line", "killed"}]}
+  --list        print the mutants and run none
+  --help        print this
+
+Files: ${mutated.join(", ")}
+Exit code: 0 where every survivor is listed and every listed one of these files survives, 1 otherwise.`;
+
+const Survivors = z.array(z.strictObject({ mutant: z.string(), why: z.string().min(10) }));
+
+const { values } = parseArgs({
+  options: {
+    file: { type: "string", multiple: true, default: [] },
+    name: { type: "string" },
+    seeds: { type: "string", default: String(SEEDS) },
+    threads: { type: "string" },
+    json: { type: "boolean", default: false },
+    list: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+
+function count(name: "seeds" | "threads"): number {
+  const value = Number(values[name]);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new Error(`--${name}: ${values[name]} is not a whole number from 1 on`);
+}
+
+function readSurvivors(): Map<string, string> {
+  const text = readFileSync(new URL("./survivors.json", import.meta.url), "utf8");
+  return new Map(Survivors.parse(JSON.parse(text)).map(({ mutant, why }) => [mutant, why]));
+}
+
+async function main(): Promise<boolean> {
+  const files = mutated.filter((file) => values.file.length === 0 || values.file.some((part) => file.includes(part)));
+  const mutants = readMutants(files).filter(({ name }) => name.includes(values.name ?? ""));
+  if (mutants.length === 0) throw new Error(`no mutant has these names; files are ${mutated.join(", ")}`);
+  if (values.list) {
+    for (const { name, line } of mutants) console.log(`${line}: ${name}`);
+    return true;
+  }
+  const show = !values.json && process.stderr.isTTY;
+  let [done, alive] = [0, 0];
+  const verdicts = await runMutants(mutants, count("seeds"), values.threads === undefined ? undefined : count("threads"), (verdict) => {
+    done++;
+    if (verdict.killed === undefined) alive++;
+    if (show) process.stderr.write(`\r${done} of ${mutants.length} mutants, ${alive} alive `);
+  });
+  if (show) process.stderr.write("\r\x1b[K");
+  return report(verdicts, readSurvivors());
+}
+
+function report(verdicts: readonly Verdict[], listed: ReadonlyMap<string, string>): boolean {
+  const survived = verdicts.filter(({ killed }) => killed === undefined);
+  const unlisted = survived.filter(({ mutant }) => !listed.has(mutant.name));
+  // Listed as survivors, but killed now: the reason was wrong, or the tests have become better.
+  const risen = verdicts.filter(({ mutant, killed }) => killed !== undefined && listed.has(mutant.name));
+  const killed = verdicts.length - survived.length;
+  if (values.json) {
+    const mutants = verdicts.map(({ mutant, killed }) => ({ name: mutant.name, line: mutant.line, killed: killed ?? null }));
+    console.log(JSON.stringify({ killed, survived: survived.length, unlisted: unlisted.length, risen: risen.length, mutants }));
+  } else {
+    for (const { mutant } of survived) {
+      const why = listed.get(mutant.name);
+      console.log(
+        `${why === undefined ? "SURVIVES" : "survives"} ${mutant.file}:${mutant.line} ${mutant.name.slice(mutant.file.length + 1)}`,
+      );
+      if (why !== undefined) console.log(`         ${why}`);
+    }
+    for (const { mutant, killed } of risen)
+      console.log(`KILLED   ${mutant.file}:${mutant.line} ${mutant.name}, listed as a survivor: ${killed}`);
+    console.log(`${killed} of ${verdicts.length} mutants killed, ${survived.length} survive, ${unlisted.length} of them without a reason`);
+  }
+  return unlisted.length === 0 && risen.length === 0;
+}
+
+if (values.help) console.log(help);
+else {
+  try {
+    process.exitCode = (await main()) ? 0 : 1;
+  } catch (reason) {
+    console.error(reason instanceof Error ? reason.message : reason);
+    process.exitCode = 1;
+  }
+}

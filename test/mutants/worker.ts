@@ -1,0 +1,62 @@
+// A thread in which the actors can be a mutant: their modules are loaded once more under another address, one of them with other text.
+
+import { registerHooks } from "node:module";
+import { parentPort } from "node:worker_threads";
+import type { Code } from "../sim/host.ts";
+import { simulate } from "../sim/simulate.ts";
+import { broken } from "./claims.ts";
+
+/** Loads the mutant and holds it against `seeds`; `claims` says whether the claims about single parts are to be tried first. */
+export type MutantTask = {
+  readonly id: number;
+  readonly file: string;
+  readonly text: string;
+  readonly claims: boolean;
+  readonly seeds: readonly number[];
+  readonly steps: number;
+};
+/** What killed it, if anything did; and what part of it could not even be loaded. */
+export type MutantResult = { readonly killed: string | undefined; readonly seed?: number };
+
+const root = new URL("../../", import.meta.url).href;
+const texts = new Map<string, string>();
+const stray: unknown[] = [];
+process.on("unhandledRejection", (reason) => stray.push(reason));
+
+registerHooks({
+  resolve(specifier, context, next) {
+    const resolved = next(specifier, context);
+    const mutant = /\?mutant=\d+$/.exec(context.parentURL ?? "")?.[0] ?? "";
+    return mutant !== "" && resolved.url.startsWith(`${root}actors/`) ? { ...resolved, url: resolved.url + mutant } : resolved;
+  },
+  load(url, context, next) {
+    const source = texts.get(url);
+    return source === undefined ? next(url, context) : { format: "module-typescript", source, shortCircuit: true };
+  },
+});
+
+parentPort?.on("message", (task: MutantTask) => {
+  work(task).then(
+    (result) => parentPort?.postMessage(result),
+    (reason: unknown) => parentPort?.postMessage({ killed: `it does not run: ${String(reason)}` }),
+  );
+});
+
+async function work({ id, file, text, claims, seeds, steps }: MutantTask): Promise<MutantResult> {
+  const mutant = `?mutant=${id}`;
+  texts.clear();
+  texts.set(root + file + mutant, text);
+  const load = (path: string): Promise<unknown> => import(root + path + mutant);
+  if (claims) {
+    const claim = await broken(load);
+    if (claim !== undefined) return { killed: `claim: ${claim}` };
+  }
+  const code = { ...((await load("actors/context.ts")) as object), ...((await load("actors/tenant.ts")) as object) } as Code;
+  for (const seed of seeds) {
+    const { violations } = await simulate(seed, steps, { code });
+    const [violation] = violations;
+    if (violation !== undefined) return { killed: `seed ${seed}: ${violation.rule}: ${violation.what.slice(0, 200)}`, seed };
+    if (stray.length > 0) return { killed: `seed ${seed}: nobody caught ${String(stray.splice(0)[0])}`, seed };
+  }
+  return { killed: undefined };
+}
