@@ -26,7 +26,7 @@ async function start(dataDir: string): Promise<Place & { readonly child: ChildPr
   return { url, grant, child };
 }
 
-if (!present) console.log("skipped: there is no development data; name its folder in STRATA_DATA");
+// Skipped where there is no development data; journey.ts prints that.
 test.skipIf(!present)(
   "npm start: an import that dies with its host goes on where it stopped, a second one writes nothing, and every context is its line",
   async () => {
