@@ -49,18 +49,18 @@ export async function expire(a: Activation, reminder: string, world: World, call
   await endName(a, world, call, deadline);
   if (a.loaded?.buried !== true || a.buriedAt === undefined) return;
   if (ports.clock.elapsed() - a.buriedAt < ports.settings.dropDelayMs) return;
-  if (await dropContents(a, world, call)) await letGo(a, reminder, ports, true);
+  if (!(await dropContents(a, world, call))) return;
+  a.loaded = undefined; // What is known of it is gone as well.
+  await letGo(a, reminder, ports, true);
 }
 
 /** It has moved, or gone: a reminder is set to when it is now. */
 async function waitAgain(a: Activation, reminder: string, loaded: Loaded, ports: Ports): Promise<void> {
   const expiry = expiryOf(loaded.state);
-  const own = a.reminders.own.get("expire");
-  if (expiry !== undefined && (own === undefined || own.name === reminder)) {
-    await registerExpiry(a, expiry, ports);
-    if (own !== undefined) await ports.reminders.cancel(CONTEXT, a.id, reminder);
-  }
-  await letGo(a, reminder, ports, false);
+  const own = a.reminders.own.get("expire")?.name;
+  if (expiry !== undefined && (own === undefined || own === reminder)) await registerExpiry(a, expiry, ports);
+  if (own === reminder && expiry !== undefined) await ports.reminders.cancel(CONTEXT, a.id, reminder);
+  else await letGo(a, reminder, ports, false);
 }
 
 /** Deletes all but the tombstone, which stays; true when nothing else is left. The key table goes first: without it the rest is noise. */

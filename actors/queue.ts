@@ -41,9 +41,8 @@ export class Queue {
   #turn(signal: AbortSignal | undefined): Promise<boolean> {
     return new Promise((resolve) => {
       const leave = (): void => {
-        const at = this.#waiting.indexOf(waiting);
-        if (at < 0) return;
-        this.#waiting.splice(at, 1);
+        // Who was told to start listens no more, so whoever leaves is waiting.
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
         resolve(false);
       };
       const start = (): void => {

@@ -17,16 +17,20 @@ export interface Sample {
   /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
-  /** What `meter` went up by, a call. */
-  readonly cost: number | undefined;
+  /** What each of `meters` went up by, a call. */
+  readonly costs: readonly (number | undefined)[];
 }
 
+/** Something that only grows; undefined where it can't be told. */
+export type Meter = () => number | undefined;
+
 /** Runs all `steps` side by side and measures the calls that end within the phase. */
-export async function runLoops(steps: readonly Step[], { warmMs, ms }: Phase, meter: () => number | undefined): Promise<Sample> {
+export async function runLoops(steps: readonly Step[], { warmMs, ms }: Phase, meters: readonly Meter[] = []): Promise<Sample> {
   const from = performance.now() + warmMs;
   const to = from + ms;
   const took: number[] = [];
-  const metered = Promise.all([sleep(warmMs).then(meter), sleep(warmMs + ms).then(meter)]);
+  const read = (): (number | undefined)[] => meters.map((meter) => meter());
+  const metered = Promise.all([sleep(warmMs).then(read), sleep(warmMs + ms).then(read)]);
   await Promise.all(
     steps.map(async (step) => {
       for (let began = performance.now(); began < to; ) {
@@ -38,8 +42,11 @@ export async function runLoops(steps: readonly Step[], { warmMs, ms }: Phase, me
     }),
   );
   const [before, after] = await metered;
-  const cost = before === undefined || after === undefined ? undefined : (after - before) / took.length;
-  return { rate: took.length / (ms / 1000), p50: quantile(took, 0.5), p99: quantile(took, 0.99), cost };
+  const costs = before.map((from, i) => {
+    const to = after[i];
+    return from === undefined || to === undefined ? undefined : (to - from) / took.length;
+  });
+  return { rate: took.length / (ms / 1000), p50: quantile(took, 0.5), p99: quantile(took, 0.99), costs };
 }
 
 /** How long `work` took, ms. */
@@ -58,8 +65,8 @@ export async function forAll<T>(things: readonly T[], atOnce: number, work: (thi
   await Promise.all(Array.from({ length: Math.min(atOnce, things.length) }, runner));
 }
 
-/** One sample out of several rounds: the median of each figure. */
-export const medianOf = (samples: readonly Sample[], figure: "rate" | "p50" | "p99" | "cost"): number | undefined => {
-  const figures = samples.map((sample) => sample[figure]).filter((value) => value !== undefined);
+/** The median of one figure over several rounds; undefined where there is none. */
+export function medianOf(samples: readonly Sample[], figure: (sample: Sample) => number | undefined): number | undefined {
+  const figures = samples.map(figure).filter((value) => value !== undefined);
   return figures.length === 0 ? undefined : median(figures);
-};
+}

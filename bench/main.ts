@@ -9,7 +9,7 @@ import { measureGrowth } from "./measures/growth.ts";
 import { measureHotReads } from "./measures/hot.ts";
 import { measureLive } from "./measures/live.ts";
 import { measureLoads } from "./measures/load.ts";
-import { help, type Measure, type Options, readmeFile, readOptions, resultsFile } from "./options.ts";
+import { help, type Measure, OptionError, type Options, readmeFile, readOptions, resultsFile } from "./options.ts";
 import { type Plan, quickPlan, wholePlan } from "./plan.ts";
 import type { HostSettings, Rig, RigOptions, Store } from "./rig.ts";
 import { mergeRows, type Row, readRows } from "./rows.ts";
@@ -41,12 +41,17 @@ async function main(): Promise<number> {
   }
   try {
     if (options.measured) await measureAll(options);
-    if (options.table) writeTable(readmeFile, readRows(resultsFile));
+    if (options.table) writeTable(readmeFile, rowsOfResults());
     return 0;
   } catch (reason) {
-    say(reason instanceof Error ? (reason.stack ?? reason.message) : String(reason));
+    say(reason instanceof OptionError ? reason.message : reason instanceof Error ? (reason.stack ?? reason.message) : String(reason));
     return 1;
   }
+}
+
+function rowsOfResults(): Row[] {
+  if (existsSync(resultsFile)) return readRows(resultsFile);
+  throw new OptionError(`${resultsFile} is not there; measure first: npm run bench -- --json bench/results.json`);
 }
 
 async function measureAll(options: Options): Promise<void> {

@@ -36,5 +36,5 @@ export function writeTable(file: string, rows: readonly Row[]): void {
   const begin = text.indexOf(BEGIN);
   const end = text.indexOf(END);
   if (begin < 0 || end < begin) throw new Error(`${file} has no place for the table: a line ${BEGIN} and, after it, a line ${END}`);
-  writeFileSync(file, `${text.slice(0, begin + BEGIN.length)}\n${tableOf(rows)}\n${text.slice(end)}`);
+  writeFileSync(file, `${text.slice(0, begin + BEGIN.length)}\n\n${tableOf(rows)}\n\n${text.slice(end)}`);
 }

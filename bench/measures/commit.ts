@@ -1,7 +1,7 @@
 // Commits: turns of 1 KB, each durable when it is answered, by c closed loops, a fresh context every 100 turns; and the floor's writes likewise.
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Growing, unused } from "../client.ts";
-import { medianOf, runLoops, type Sample, type Step } from "../loops.ts";
+import { type Meter, medianOf, runLoops, type Sample, type Step } from "../loops.ts";
 import type { Plan } from "../plan.ts";
 import { cpuOf } from "../processes.ts";
 import type { Rig } from "../rig.ts";
@@ -20,28 +20,29 @@ export interface Commits {
 export async function measureCommits(rig: Rig, { callers, suffix }: Commits, plan: Plan, report: (line: string) => void): Promise<Row[]> {
   const ours = new Map<number, Sample[]>(callers.map((c) => [c, []]));
   const floors = new Map<number, Sample[]>(callers.map((c) => [c, []]));
+  const ofUs: Meter = () => cpuOf(process.pid);
+  const runOurs = async (): Promise<void> => {
+    for (const [c, samples] of ours)
+      samples.push(
+        await runLoops(
+          loops(c, () => turnOf(rig)),
+          plan.ours,
+          [() => cpuOf(rig.hostPid()), ofUs],
+        ),
+      );
+    await sleep(plan.ebbMs);
+  };
+  const runFloors = async (): Promise<void> => {
+    for (const [c, samples] of floors)
+      samples.push(
+        await runLoops(
+          loops(c, () => writeOf(rig)),
+          plan.floor,
+          [() => cpuOf(rig.floorPid()), ofUs],
+        ),
+      );
+  };
   for (let round = 1; round <= plan.rounds; round++) {
-    const runOurs = async (): Promise<void> => {
-      for (const [c, samples] of ours)
-        samples.push(
-          await runLoops(
-            loops(c, () => turnOf(rig)),
-            plan.ours,
-            () => cpuOf(rig.hostPid()),
-          ),
-        );
-      await sleep(plan.ebbMs);
-    };
-    const runFloors = async (): Promise<void> => {
-      for (const [c, samples] of floors)
-        samples.push(
-          await runLoops(
-            loops(c, () => writeOf(rig)),
-            plan.floor,
-            () => cpuOf(rig.floorPid()),
-          ),
-        );
-    };
     for (const run of round % 2 === 1 ? [runOurs, runFloors] : [runFloors, runOurs]) await run();
     for (const c of callers)
       report(`${rig.store}: commit${suffix}, c=${c}, round ${round}: ${told(ours.get(c))}, floor ${told(floors.get(c))}`);
@@ -68,13 +69,14 @@ function everHundred(grow: (one: Growing) => Promise<void>): Step {
 }
 
 function rowsOf(measure: string, store: string, c: number, ours: readonly Sample[], floors: readonly Sample[]): Row[] {
-  const row = (name: string, unit: string, figure: "rate" | "p50" | "p99" | "cost"): Row[] =>
+  const row = (name: string, unit: string, figure: (sample: Sample) => number | undefined): Row[] =>
     rowOf({ measure: `${measure}, ${name}`, store, c, unit }, medianOf(ours, figure), medianOf(floors, figure));
   return [
-    ...row("rate", "turns/s", "rate"),
-    ...row("p50", "ms", "p50"),
-    ...row("p99", "ms", "p99"),
-    ...row("CPU of the app", "us/turn", "cost"),
+    ...row("rate", "turns/s", (sample) => sample.rate),
+    ...row("p50", "ms", (sample) => sample.p50),
+    ...row("p99", "ms", (sample) => sample.p99),
+    ...row("CPU of the app", "us/turn", (sample) => sample.costs[0]),
+    ...row("CPU of the callers", "us/turn", (sample) => sample.costs[1]),
   ];
 }
 

@@ -1,4 +1,5 @@
-// Many live contexts against few: commits by 16 callers, each to a random one of its own share of all that live; and the host's memory.
+// Many live contexts against few: commits by 16 callers, each to a random one of its own share of all that live; and what each adds to the memory of
+// a host that was just started.
 import { type Growing, unused } from "../client.ts";
 import { forAll, medianOf, runLoops, type Sample, type Step } from "../loops.ts";
 import type { Plan } from "../plan.ts";
@@ -12,14 +13,15 @@ const KiB = 1_024;
 
 export async function measureLive(rig: Rig, plan: Plan, report: (line: string) => void): Promise<Row[]> {
   const { few, many } = plan.live;
-  const contexts: Growing[] = [];
-  await bear(rig, contexts, few);
-  const samplesOfFew = await commitToAny(rig, contexts, plan);
+  const samplesOfFew = await commitToAny(rig, await bear(rig, few), plan);
+  // Nothing of those is in memory any more.
+  await rig.restartHost();
+  const first = await bear(rig, few);
   const before = memoryOf(rig.hostPid());
-  await bear(rig, contexts, many - few);
+  const others = await bear(rig, many - few);
   const after = memoryOf(rig.hostPid());
-  const samplesOfMany = await commitToAny(rig, contexts, plan);
-  const [p99, p99OfMany] = [medianOf(samplesOfFew, "p99") ?? Number.NaN, medianOf(samplesOfMany, "p99") ?? Number.NaN];
+  const samplesOfMany = await commitToAny(rig, [...first, ...others], plan);
+  const [p99, p99OfMany] = [p99Of(samplesOfFew), p99Of(samplesOfMany)];
   const each = before === undefined || after === undefined ? undefined : (after - before) / (many - few) / KiB;
   report(`${rig.store}: ${few} live contexts: p99 ${p99.toFixed(1)} ms; ${many}: ${p99OfMany.toFixed(1)} ms, ${each?.toFixed(1)} KiB each`);
   const at = { store: rig.store, c: CALLERS };
@@ -31,17 +33,18 @@ export async function measureLive(rig: Rig, plan: Plan, report: (line: string) =
   ];
 }
 
-async function bear(rig: Rig, contexts: Growing[], count: number): Promise<void> {
+const p99Of = (samples: readonly Sample[]): number => medianOf(samples, (sample) => sample.p99) ?? Number.NaN;
+
+async function bear(rig: Rig, count: number): Promise<readonly Growing[]> {
   const born = Array.from({ length: count }, unused);
   await forAll(born, CALLERS, (context) => rig.client.append(context));
-  contexts.push(...born);
+  return born;
 }
 
 async function commitToAny(rig: Rig, contexts: readonly Growing[], { rounds, live: { warmMs, ms } }: Plan): Promise<Sample[]> {
   const steps = Array.from({ length: CALLERS }, (_, i) => anyOf(rig, contexts, i));
   const samples: Sample[] = [];
-  for (let round = 1; round <= rounds; round++)
-    samples.push(await runLoops(steps, { warmMs: round === 1 ? warmMs : 0, ms }, () => undefined));
+  for (let round = 1; round <= rounds; round++) samples.push(await runLoops(steps, { warmMs: round === 1 ? warmMs : 0, ms }));
   return samples;
 }
 

@@ -104,6 +104,9 @@ class OnDaprd implements Installation {
   }
 }
 
+/** A host that is slow because the machine is busy is not taken for a dead one. */
+const settings = { "strata-host": { appHealthProbeTimeout: 20_000, appHealthThreshold: 30 } };
+
 export async function openOnDaprd(store: StoreKind): Promise<Installation> {
   const env = {
     STRATA_DROP_DELAY_MS: String(testSettings.dropDelayMs),
@@ -111,5 +114,5 @@ export async function openOnDaprd(store: StoreKind): Promise<Installation> {
     STRATA_TEND_MS: String(testSettings.tendMs),
     STRATA_LOG: "debug",
   };
-  return new OnDaprd(await temporaryCluster({ store, app: { command: ["node", "services/host/main.ts"], env } }));
+  return new OnDaprd(await temporaryCluster({ store, settings, app: { command: ["node", "services/host/main.ts"], env } }));
 }

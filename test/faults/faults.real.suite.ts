@@ -1,9 +1,9 @@
-// Every fault on a real daprd with Redis and with PostgreSQL: a tenth of what `npm run faults` does.
+// Every fault on a real daprd, with Redis and PostgreSQL side by side: a tenth of what `npm run faults` does.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { binaries, isLive, liveTest } from "../tools/live.ts";
 import { faults } from "./all.ts";
 import { type Installation, openInstallation } from "./installation.ts";
@@ -13,35 +13,36 @@ const APPENDS = 1_000;
 const FIRES = 5;
 const START_MS = 120_000;
 const RUN_MS = 240_000;
+const seed = Number(process.env.STRATA_SEED ?? 1);
+const stack = new AsyncDisposableStack();
+let sites: Installation[] = [];
 
-describe.each(["redis", "postgres"] as const)("on a real daprd with %s", (store) => {
-  let dataDir: string;
-  let site: Installation;
-
-  beforeAll(async () => {
-    if (!isLive) return;
-    dataDir = await mkdtemp(join(tmpdir(), "strata-faults-"));
-    site = await openInstallation({ binaries: binaries(), store, dataDir, without: [], report: () => {} });
-  }, START_MS);
-
-  afterAll(async () => {
-    if (!isLive) return;
-    await site?.[Symbol.asyncDispose]();
-    await rm(dataDir, { recursive: true, force: true, maxRetries: 5 });
-  }, START_MS);
-
-  liveTest.each(faults)(
-    "nothing acknowledged is lost or doubled when $about",
-    async (fault) => {
-      const seed = Number(process.env.STRATA_SEED ?? 1);
-      const outcome = await runFault(fault, site, { appends: APPENDS, fires: FIRES, seed, limitMs: RUN_MS - 30_000, report: () => {} });
-      console.log(
-        `${fault.name} on ${store}: ${outcome.acknowledged} acknowledged, ${outcome.fired} faults fired with a turn in flight, ${outcome.seconds} s`,
-      );
-      expect(outcome.violations).toEqual([]);
-      expect(outcome.acknowledged).toBeGreaterThanOrEqual(APPENDS);
-      expect(outcome.fired).toBeGreaterThanOrEqual(FIRES);
-    },
-    RUN_MS,
+beforeAll(async () => {
+  if (!isLive) return;
+  sites = await Promise.all(
+    (["redis", "postgres"] as const).map(async (store) => {
+      const dataDir = await mkdtemp(join(tmpdir(), "strata-faults-"));
+      stack.defer(() => rm(dataDir, { recursive: true, force: true, maxRetries: 5 }));
+      const site = await openInstallation({ binaries: binaries(), store, dataDir, without: [], report: () => {} });
+      return stack.use(site);
+    }),
   );
-});
+}, START_MS);
+
+afterAll(() => stack.disposeAsync(), START_MS);
+
+liveTest.each(faults)(
+  "$name: nothing acknowledged is lost or doubled when $about",
+  async (fault) => {
+    const options = { appends: APPENDS, fires: FIRES, seed, limitMs: RUN_MS - 30_000, report: () => {} };
+    const outcomes = await Promise.all(sites.map((site) => runFault(fault, site, options)));
+    for (const { store, acknowledged, fired, seconds } of outcomes)
+      console.log(`${fault.name} on ${store}: ${acknowledged} acknowledged, ${fired} faults fired with a turn in flight, ${seconds} s`);
+    expect(outcomes.map(({ store, violations }) => ({ store, violations }))).toEqual(sites.map(({ store }) => ({ store, violations: [] })));
+    for (const { acknowledged, fired } of outcomes) {
+      expect(acknowledged).toBeGreaterThanOrEqual(APPENDS);
+      expect(fired).toBeGreaterThanOrEqual(FIRES);
+    }
+  },
+  RUN_MS,
+);

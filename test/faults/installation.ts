@@ -72,7 +72,7 @@ export interface Installation extends AsyncDisposable {
   readonly hotMs: number;
 }
 
-type Made = { readonly gate: Gate; readonly url: string; readonly env: Environment; process: Process; started: number };
+type Made = { readonly gate: Gate; readonly url: string; readonly env: Environment; process: Process };
 
 class Making {
   readonly #options: InstallationOptions;
@@ -92,17 +92,22 @@ class Making {
       url: `http://127.0.0.1:${env.STRATA_PORT}`,
       env,
       process: this.#process(this.made.length, gate, env),
-      started: 0,
     };
     this.made.push(made);
     await made.process.start();
   };
 
-  /** The same application with the settings of now. */
-  async restart(made: Made): Promise<void> {
-    await made.process.stop();
-    made.process = this.#process(this.made.indexOf(made), made.gate, made.env);
-    await made.process.start();
+  /** The same applications with other settings; those that run are started again. */
+  async change(settings: Environment): Promise<void> {
+    this.settings = settings;
+    await Promise.all(
+      this.made.map(async (made, i) => {
+        const { running } = made.process;
+        await made.process.stop();
+        made.process = this.#process(i, made.gate, made.env);
+        if (running) await made.process.start();
+      }),
+    );
   }
 
   #process(index: number, gate: Gate, env: Environment): Process {
@@ -198,8 +203,7 @@ export async function openInstallation(options: InstallationOptions): Promise<In
     },
     settle: async (settings) => {
       if (JSON.stringify(settings) === JSON.stringify(making.settings)) return;
-      making.settings = settings;
-      await Promise.all(making.made.filter((one) => one.process.running).map((one) => making.restart(one)));
+      await making.change(settings);
       await host.ready();
     },
     [Symbol.asyncDispose]: () => whole.disposeAsync(),

@@ -96,7 +96,7 @@ test("interrupted by ctrl-C it says how to go on, and does when run again", asyn
   const before = fake.versions;
   expect(before).toBeLessThan(400);
   expect((await run([file, "--url", fake.url])).out).toBe(`1 context, 400 versions (${400 - before} versions written now)\n`);
-}, 30_000);
+}, 120_000);
 
 test("where nothing answers, one line says so and names no grant", async () => {
   const fake = await Fake.start();

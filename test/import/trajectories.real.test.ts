@@ -8,7 +8,7 @@ import { liveTest, temporaryCluster } from "../tools/live.ts";
 import { compareAll, openTenant, type Place, present, runImport, sources } from "./journey.ts";
 
 const SEED = 20_260_201;
-const LONG_MS = 300_000;
+const LONG_MS = 480_000;
 
 const journey = present ? liveTest : liveTest.skip;
 

@@ -11,7 +11,7 @@ import { compareAll, type Place, present, runImport, sources } from "./journey.t
 
 const program = fileURLToPath(new URL("../../services/start/main.ts", import.meta.url));
 const SEED = 20_260_131;
-const LONG_MS = 240_000;
+const LONG_MS = 480_000;
 
 async function start(dataDir: string): Promise<Place & { readonly child: ChildProcess }> {
   const child = spawn(process.execPath, [program, "--json", "--no-samples", "--port", "0", "--data", dataDir], {

@@ -7,12 +7,15 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, expect, onTestFinished, test } from "vitest";
+import { afterAll, expect, onTestFinished, test, vi } from "vitest";
 import { Collector } from "./otlp.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "strata-telemetry-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** For tests that start several processes one after another, on a machine that has other things to do. */
+vi.setConfig({ testTimeout: 180_000 });
 
 /** Prints what is loaded of OpenTelemetry. */
 const spy = `data:text/javascript,${encodeURIComponent(`

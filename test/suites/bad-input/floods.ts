@@ -12,7 +12,12 @@ export const CALLS = 10_000;
 const AT_HOST = 400;
 
 type Call = { readonly path: string; readonly body: string };
-const Answered = z.looseObject({ ok: z.boolean(), code: z.enum(codes).optional(), retryAfterMs: z.number().optional() });
+const Answered = z.looseObject({
+  ok: z.boolean(),
+  code: z.enum(codes).optional(),
+  retryAfterMs: z.number().optional(),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
 
 /** Sends them all at once, over as many connections; every one must be answered. `heard` is called for each answer. */
 export async function flood(door: Door, calls: readonly Call[], connections: number, heard: () => void = () => {}) {
@@ -41,16 +46,22 @@ export const appends = (id: string, grant: string, count = CALLS): Call[] =>
     body: JSON.stringify({ grant, key: keyOf(n), items: [text(keyOf(n))] }),
   }));
 
-/** Those that were acknowledged are the context's versions, and no others are. */
-export async function expectExactly({ caller }: Setting, id: string, acknowledged: readonly number[]): Promise<void> {
+type Answer = z.infer<typeof Answered>;
+
+/** Who was acknowledged is there, once; who was refused is not, unless the answer said that it is not known. */
+export async function expectExactly({ caller }: Setting, id: string, answers: readonly Answer[]): Promise<void> {
   const found: unknown[] = [];
   for (let from: number | undefined = 0; from !== undefined; ) {
     const page: Reply<"read"> = await caller.call(id, "read", { from });
     found.push(...page.items.map(({ content }) => content));
     from = page.next;
   }
-  expect(found.toSorted()).toEqual(acknowledged.map(keyOf).toSorted());
-  expect(await caller.call(id, "verify")).toMatchObject({ version: acknowledged.length });
+  const there = new Set(found);
+  expect(there.size).toBe(found.length);
+  const lost = answers.flatMap(({ ok }, n) => (ok && !there.has(keyOf(n)) ? [n] : []));
+  const uncalled = answers.flatMap(({ ok, details }, n) => (!ok && details?.["outcome"] !== "unknown" && there.has(keyOf(n)) ? [n] : []));
+  expect({ lost, uncalled }).toEqual({ lost: [], uncalled: [] });
+  expect(await caller.call(id, "verify")).toMatchObject({ version: found.length });
 }
 
 export function floods(the: () => Setting): void {
@@ -59,11 +70,13 @@ export function floods(the: () => Setting): void {
     const { caller, installation, name } = setting;
     const id = name("flood");
     const answers = await flood(installation.host, appends(id, caller.grant), AT_HOST);
-    const refused = answers.filter(({ ok }) => !ok);
-    expect(refused.length).toBeGreaterThan(0);
-    expect(refused.filter(({ code, retryAfterMs = 0 }) => code !== "overloaded" || retryAfterMs <= 0)).toEqual([]);
-    const acknowledged = answers.flatMap(({ ok }, n) => (ok ? [n] : []));
-    await expectExactly(setting, id, acknowledged);
+    const overloaded = answers.filter(({ code }) => code === "overloaded");
+    expect(overloaded.length).toBeGreaterThan(0);
+    expect(overloaded.filter(({ retryAfterMs = 0 }) => retryAfterMs <= 0)).toEqual([]);
+    // On a machine that is slow enough some wait for longer than a turn may take, and hear what is known of it.
+    const others = answers.filter(({ ok, code }) => !ok && code !== "overloaded");
+    expect(others.filter(({ code, details }) => code !== "unavailable" || details?.["outcome"] === undefined)).toEqual([]);
+    await expectExactly(setting, id, answers);
   });
 }
 

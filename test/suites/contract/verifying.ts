@@ -3,11 +3,13 @@ import { type Caller, forget, type Setting, texts } from "../caller.ts";
 
 const LENGTH = 6;
 
+/** All have as many items and slots, so that nothing but what they hold tells one from another. */
+const link = (key: string, n: number) => ({ key, items: texts(2, n), set: { n, big: "x".repeat(500) } });
+
 /** A context of LENGTH versions; the digests. */
 async function chain({ caller }: Setting, id: string): Promise<string[]> {
   const digests: string[] = [];
-  for (let n = 1; n <= LENGTH; n++)
-    digests.push((await caller.call(id, "append", { key: `k${n}`, items: texts(2, n), set: { n, big: "x".repeat(500) } })).digest);
+  for (let n = 1; n <= LENGTH; n++) digests.push((await caller.call(id, "append", link(`k${n}`, n))).digest);
   return digests;
 }
 
@@ -41,6 +43,17 @@ async function swap(setting: Setting, one: string, two: string): Promise<void> {
   await setting.installation.state.write(two, first);
 }
 
+/** The last record is taken away, two others are acknowledged, and then the first is put back: every seal is genuine, only the chain is not. */
+async function rewrite(setting: Setting, id: string): Promise<void> {
+  const { caller, installation } = setting;
+  const [last = ""] = await rowsOf(setting, [record(id, LENGTH)]);
+  await installation.state.drop(record(id, LENGTH));
+  // In this order: a reminder that comes between may load the context again, but not the record.
+  await forget(setting, id);
+  for (const n of [1, 2]) await caller.call(id, "append", link(`other ${n}`, n));
+  await installation.state.write(record(id, LENGTH), last);
+}
+
 const tamperings: readonly Tampering[] = [
   ["a bit of a skeleton is flipped", 3, (s, id) => edit(s, record(id, 3), (row) => flipped(row, 20))],
   ["a bit of a content is flipped", 3, (s, id) => edit(s, record(id, 3), (row) => flipped(row, -3))],
@@ -58,6 +71,7 @@ const tamperings: readonly Tampering[] = [
     1,
     async (s, id, other) => s.installation.state.write(`${id}/keys`, (await rowsOf(s, [`${other}/keys`]))[0] ?? ""),
   ],
+  ["one was taken back and another acknowledged in its place", LENGTH + 1, rewrite],
   ["another context's stands in its place", 4, (s, id, other) => swap(s, record(id, 4), record(other, 4))],
 ];
 
