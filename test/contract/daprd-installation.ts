@@ -105,7 +105,7 @@ class OnDaprd implements Installation {
 }
 
 /** A host that is slow because the machine is busy is not taken for a dead one. */
-const settings = { "strata-host": { appHealthProbeTimeout: 20_000, appHealthThreshold: 30 } };
+const settings = { "strata-host": { appHealthProbeInterval: 5, appHealthProbeTimeout: 4_000, appHealthThreshold: 30 } };
 
 export async function openOnDaprd(store: StoreKind): Promise<Installation> {
   const env = {

@@ -59,7 +59,7 @@ export async function expectExactly({ caller }: Setting, id: string, answers: re
   const there = new Set(found);
   expect(there.size).toBe(found.length);
   const lost = answers.flatMap(({ ok }, n) => (ok && !there.has(keyOf(n)) ? [n] : []));
-  const uncalled = answers.flatMap(({ ok, details }, n) => (!ok && details?.["outcome"] !== "unknown" && there.has(keyOf(n)) ? [n] : []));
+  const uncalled = answers.flatMap(({ ok, details }, n) => (!ok && details?.outcome !== "unknown" && there.has(keyOf(n)) ? [n] : []));
   expect({ lost, uncalled }).toEqual({ lost: [], uncalled: [] });
   expect(await caller.call(id, "verify")).toMatchObject({ version: found.length });
 }
@@ -75,7 +75,7 @@ export function floods(the: () => Setting): void {
     expect(overloaded.filter(({ retryAfterMs = 0 }) => retryAfterMs <= 0)).toEqual([]);
     // On a machine that is slow enough some wait for longer than a turn may take, and hear what is known of it.
     const others = answers.filter(({ ok, code }) => !ok && code !== "overloaded");
-    expect(others.filter(({ code, details }) => code !== "unavailable" || details?.["outcome"] === undefined)).toEqual([]);
+    expect(others.filter(({ code, details }) => code !== "unavailable" || details?.outcome === undefined)).toEqual([]);
     await expectExactly(setting, id, answers);
   });
 }

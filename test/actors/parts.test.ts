@@ -1,0 +1,6 @@
+import { test } from "vitest";
+import { ContextActor } from "../../actors/context.ts";
+import { commitClaims } from "./commit-claims.ts";
+import { loadClaims } from "./load-claims.ts";
+
+for (const [claim, holds] of [...commitClaims, ...loadClaims]) test(claim, () => holds({ ContextActor }));
