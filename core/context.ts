@@ -187,8 +187,12 @@ function contentText(item: Item): string {
   return writeJson({ content: item.content, subjects: item.subjects, meta: item.meta });
 }
 
+/** Most texts are plain ASCII, which one search tells: as many bytes as characters. */
+const BEYOND_ASCII = /[\u0080-\uffff]/;
+
 function utf8Length(text: string): number {
   let bytes = text.length;
+  if (!BEYOND_ASCII.test(text)) return bytes;
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i);
     if (c < 0x80) continue;

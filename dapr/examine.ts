@@ -4,26 +4,26 @@ import { z } from "zod";
 import type { Die } from "../actors/ports.ts";
 import { ContextError } from "../protocol/errors.ts";
 import { jsonOf, type Sidecar } from "./sidecar.ts";
-import { type GroupPath, StateStore } from "./state.ts";
+import { type Creating, StateStore } from "./state.ts";
 
 const Metadata = z.object({ components: z.array(z.object({ name: z.string(), type: z.string() })).nullish() });
 
-export type Examined = { readonly store: StateStore; readonly type: string; readonly group: GroupPath };
+export type Examined = { readonly store: StateStore; readonly type: string; readonly creating: Creating };
 
 /** Throws ContextError "unavailable" that says what is wrong with the store and what to do. */
 export async function examineStore(sidecar: Sidecar, component: string, die: Die): Promise<Examined> {
   const type = await typeOf(sidecar, component);
-  // On Redis a transaction drops the first-write mark and overwrites; on SQL stores a POST of several keys is slow, and safe.
-  const paths: readonly GroupPath[] = type === "state.redis" ? ["post"] : ["transaction", "post"];
-  for (const group of paths) {
-    const store = new StateStore(sidecar, component, group);
-    await fences(store, 1, component, die);
-    if (await fences(store, 2, component, die, group === paths.at(-1))) {
-      await comparesEtags(store, component, die);
-      return { store, type, group };
-    }
+  // A POST of several keys is several writes: slower everywhere, and safe.
+  const fence = type === "state.redis" ? "etag" : "first-write";
+  let why = "";
+  for (const several of ["transaction", "post"] as const) {
+    const store = new StateStore(sidecar, component, { several, fence });
+    why = (await whyUnfenced(store, die)) ?? "";
+    if (why !== "") continue;
+    await comparesEtags(store, component, die);
+    return { store, type, creating: { several, fence } };
   }
-  throw unfit(component, "creates a key twice");
+  throw unfit(component, why);
 }
 
 async function typeOf(sidecar: Sidecar, component: string): Promise<string> {
@@ -39,20 +39,22 @@ async function typeOf(sidecar: Sidecar, component: string): Promise<string> {
   return found.type;
 }
 
-/** Creates `count` keys in one call, twice. True if only the first went through. */
-async function fences(store: StateStore, count: number, component: string, die: Die, last = true): Promise<boolean> {
-  const keys = Array.from({ length: count }, () => `strata-probe/${Buffer.from(die.bytes(8)).toString("hex")}`);
-  const first = await store.create(keys.map((key) => ({ key, value: Buffer.of(1) })));
-  const second = await store.create(keys.map((key) => ({ key, value: Buffer.of(2) })));
-  const found = await store.read(keys);
-  await Promise.all(keys.map((key) => store.drop(key)));
-  if (first !== "created") throw unfit(component, "does not take a new key");
-  const kept = found.every((stored) => stored?.value[0] === 1);
-  if (second === "created" || !kept) {
-    if (last) throw unfit(component, `lets a key be created twice (${count === 1 ? "one key a call" : "several keys a call"})`);
-    return false;
+/** What is wrong with how keys are created, by themselves or several in a call; undefined where a key that stands is never created again. */
+async function whyUnfenced(store: StateStore, die: Die): Promise<string | undefined> {
+  const [single = "", ...group] = Array.from({ length: 3 }, () => `strata-probe/${Buffer.from(die.bytes(8)).toString("hex")}`);
+  const keys = [single, ...group];
+  const create = (keys: readonly string[], value: number) => store.create(keys.map((key) => ({ key, value: Buffer.of(value) })));
+  try {
+    if ((await create([single], 1)) !== "created") return "does not take a new key";
+    if ((await create(group, 1)) !== "created") return "does not take several new keys in one call";
+    // What one kind of call created, the other may not create either.
+    const again = [await create([single], 2), await create(group, 3), await create(keys, 4)];
+    for (const key of group) again.push(await create([key], 5));
+    const kept = (await store.read(keys)).every((stored) => stored?.value[0] === 1);
+    return again.includes("created") || !kept ? "lets a key be created twice" : undefined;
+  } finally {
+    await Promise.all(keys.map((key) => store.drop(key)));
   }
-  return true;
 }
 
 /** A write under an etag that no longer stands must be refused: key tables and directories rest on it. */

@@ -1,15 +1,25 @@
-// The state API of the sidecar as the store of records. What the kinds of stores do is in docs/decisions: on Redis a transaction drops the
-// first-write mark, so several records go in one POST; on SQLite and PostgreSQL they go in one transaction, since there a POST of several keys is
-// several writes that lock each other.
+// The state API of the sidecar as the store of records. How a key is created and never replaced differs between the kinds of stores:
+// docs/decisions/0011.
 
 import { z } from "zod";
 import type { Call, Store, Stored } from "../actors/ports.ts";
 import { ContextError } from "../protocol/errors.ts";
 import { jsonOf, type Sidecar } from "./sidecar.ts";
 
-/** How several keys are created in one call. */
-export type GroupPath = "transaction" | "post";
+/** How keys are created. */
+export type Creating = {
+  /** Which call creates several at once. */
+  readonly several: "transaction" | "post";
+  /** What is sent with every key so that one that stands is refused: the option for it, or an etag that no key ever has. */
+  readonly fence: "first-write" | "etag";
+};
 
+/** Redis counts a key's writes as its etag, from 1; a record is written once. */
+const NO_KEYS_ETAG = "9007199254740991";
+const FENCES = {
+  "first-write": `"options":{"concurrency":"first-write"}`,
+  etag: `"etag":"${NO_KEYS_ETAG}","options":{"concurrency":"first-write"}`,
+};
 const QUOTE = 0x22;
 const BulkRow = z.object({ key: z.string(), data: z.unknown().optional(), etag: z.string().nullish(), error: z.string().nullish() });
 const Bulk = z.array(BulkRow);
@@ -17,12 +27,14 @@ const Bulk = z.array(BulkRow);
 export class StateStore implements Store {
   readonly #sidecar: Sidecar;
   readonly #path: string;
-  readonly #group: GroupPath;
+  readonly #several: Creating["several"];
+  readonly #fence: string;
 
-  constructor(sidecar: Sidecar, component: string, group: GroupPath) {
+  constructor(sidecar: Sidecar, component: string, { several, fence }: Creating) {
     this.#sidecar = sidecar;
     this.#path = `/v1.0/state/${encodeURIComponent(component)}`;
-    this.#group = group;
+    this.#several = several;
+    this.#fence = FENCES[fence];
   }
 
   async read(keys: readonly string[], call: Call = {}): Promise<(Stored | undefined)[]> {
@@ -52,12 +64,12 @@ export class StateStore implements Store {
   }
 
   async create(entries: readonly { readonly key: string; readonly value: Uint8Array }[], call: Call = {}): Promise<"created" | "unknown"> {
-    const several = entries.length > 1 && this.#group === "transaction";
-    const rows = entries.map(({ key, value }) => createRow(key, value));
-    const body = several
+    const transaction = entries.length > 1 && this.#several === "transaction";
+    const rows = entries.map(({ key, value }) => `{"key":${JSON.stringify(key)},"value":"${encode(value)}",${this.#fence}}`);
+    const body = transaction
       ? `{"operations":[${rows.map((row) => `{"operation":"upsert","request":${row}}`).join(",")}]}`
       : `[${rows.join(",")}]`;
-    const { status } = await this.#sidecar.call("POST", several ? `${this.#path}/transaction` : this.#path, body, call);
+    const { status } = await this.#sidecar.call("POST", transaction ? `${this.#path}/transaction` : this.#path, body, call);
     return status === 204 ? "created" : "unknown";
   }
 
@@ -80,9 +92,6 @@ export class StateStore implements Store {
 
 /** Values travel through the sidecar as JSON and come back with sorted keys and other numbers; base64 in a string comes back as it was. */
 const encode = (value: Uint8Array): string => Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64");
-
-const createRow = (key: string, value: Uint8Array): string =>
-  `{"key":${JSON.stringify(key)},"value":"${encode(value)}","options":{"concurrency":"first-write"}}`;
 
 function decode(data: unknown): Uint8Array {
   if (typeof data !== "string") throw notOurs();

@@ -21,6 +21,7 @@ export function hmac(key: Uint8Array, data: Uint8Array | string, algorithm: Algo
   }
   if (typeof data === "string") inner.write(data, block);
   else inner.set(data, block);
+  // As text of one byte a character: a buffer that the hash itself makes costs more than the hash.
   outer.write(hash(algorithm, inner, "binary"), block, "binary");
-  return hash(algorithm, outer, "buffer");
+  return Buffer.from(hash(algorithm, outer, "binary"), "binary");
 }

@@ -37,10 +37,10 @@ export const cures: readonly Cure[] = [
     patches: [
       {
         module: "dapr/state.ts",
-        replace: `"value":"\${encode(value)}","options":{"concurrency":"first-write"}}`,
+        replace: `"value":"\${encode(value)}",\${this.#fence}}`,
         by: `"value":"\${encode(value)}"}`,
       },
-      { module: "dapr/examine.ts", replace: `if (second === "created" || !kept) {`, by: "if (kept && !kept) {" },
+      { module: "dapr/examine.ts", replace: `again.includes("created") || !kept`, by: "again.length === 0" },
     ],
   },
   {

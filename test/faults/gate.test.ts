@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { keyOf } from "../../actors/activation.ts";
 import { Sidecar } from "../../dapr/sidecar.ts";
-import { type GroupPath, StateStore } from "../../dapr/state.ts";
+import { type Creating, StateStore } from "../../dapr/state.ts";
 import { ContextId } from "../../protocol/ids.ts";
 import { freePorts } from "../../tools/run/ports.ts";
 import { openGate } from "./gate.ts";
@@ -16,7 +16,7 @@ afterEach(async () => {
 });
 
 /** A host's store behind a gate behind which a sidecar answers 204 to all. */
-async function store(group: GroupPath) {
+async function store(several: Creating["several"]) {
   const asked: string[] = [];
   const server = createServer((request, response) => {
     asked.push(`${request.method} ${request.url}`);
@@ -34,7 +34,7 @@ async function store(group: GroupPath) {
   stack.push(gate);
   const sidecar = new Sidecar({ url: gate.url, token: undefined, timeoutMs: 5_000 });
   stack.push({ [Symbol.asyncDispose]: () => sidecar.close() });
-  return { gate, asked, store: new StateStore(sidecar, "store", group) };
+  return { gate, asked, store: new StateStore(sidecar, "store", { several, fence: "first-write" }) };
 }
 
 test.each(["post", "transaction"] as const)(

@@ -116,7 +116,7 @@ export const answering = entry<{ readonly doing: Doing; readonly transaction: bo
 const MOST_CALLS = 64;
 
 async function act(doing: Doing, sidecar: Sidecar, group: "transaction" | "post", status: number): Promise<void> {
-  const store = new StateStore(sidecar, "store", group);
+  const store = new StateStore(sidecar, "store", { several: group, fence: "first-write" });
   const bytes = Buffer.from("x");
   const many = ["a", "b"].map((key) => ({ key, value: bytes }));
   const directory = new SidecarDirectory(sidecar, () => "grant");
