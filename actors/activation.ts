@@ -23,8 +23,8 @@ export const isYoung = (proof: Proof, { clock, settings }: Pick<Ports, "clock" |
 export type Loaded = {
   readonly state: State;
   readonly keys: ContextKeys;
-  /** Etag of the key table; undefined where it does not stand yet. */
-  readonly table: string | undefined;
+  /** Undefined where the key table does not stand yet. Who created it knows what stands, but not under which etag. */
+  readonly table: { readonly etag: string | undefined } | undefined;
   /** The tail is where `state` says: no later record stood then. */
   readonly proven: Proof;
   /** The last page known, and when it was the last: until D after, records beyond it stand where they were written, and nothing else does. */
@@ -59,6 +59,8 @@ export class Activation {
   /** Version up to which the directory was told, by this activation. */
   reported = 0;
   readonly reminders: Reminders = { own: new Map(), others: new Map() };
+  /** When it last gave up on a record of which it is not known whether it was written: until D after, it may yet land. */
+  unsettled: Proof | undefined = undefined;
   /** When this activation saw the tombstone: its contents go D later. */
   buriedAt: Millis | undefined = undefined;
   /** What the tenant decided for new contexts; asked once, before the first record. */

@@ -7,7 +7,7 @@ import { limits } from "../protocol/limits.ts";
 import { type Activation, type Hot, isYoung, keyOf, type Loaded, proofNow } from "./activation.ts";
 import type { Group } from "./group.ts";
 import type { Call, Ports } from "./ports.ts";
-import { registerClearing } from "./reminding.ts";
+import { isReminded, registerClearing, remind } from "./reminding.ts";
 
 export type Committing = { readonly ports: Ports; readonly group: Group; readonly hot: Hot };
 
@@ -47,8 +47,17 @@ async function stands(
   deadline: number,
 ): Promise<boolean> {
   try {
-    return (await settle(a, loaded, entry, bytes, by, call, deadline)) && (await isGenuine(a, loaded, entry, by.ports, call));
+    if (!(await settle(a, loaded, entry, bytes, by, call, deadline))) return false;
+    // Where all this took so long that nobody may be coming back to it any more (C7), somebody is told to, and then it is looked again, since that
+    // takes its time as well: between the last look and the acknowledgement nothing is waited for.
+    for (let round = 0; round < limits.load_rounds; round++) {
+      await remind(a, by.ports, call);
+      if (!(await isGenuine(a, loaded, entry, by.ports, call))) return false;
+      if (isReminded(a, by.ports)) return true;
+    }
+    throw unknownOutcome();
   } catch (cause) {
+    a.unsettled = proofNow(by.ports.clock);
     throw cause instanceof ContextError && cause.code === "unavailable" ? unknownOutcome(cause) : cause;
   }
 }
@@ -72,7 +81,11 @@ async function settle(
     const settled = stands === undefined ? "absent" : by.ports.codec.attemptOf(loaded.keys, stands) === entry.attempt ? "mine" : "other";
     events.unknown(a.id, entry.version, settled);
     if (settled !== "absent") return settled === "mine";
-    if (page) return false; // Sealed by another, perhaps over this version: what stands has to be read again.
+    if (page) {
+      // Sealed by another, perhaps over this version: what stands has to be read again, and what was sent may land beside it.
+      a.unsettled = proofNow(clock);
+      return false;
+    }
     // Absent does not mean that it will not land later. The same record again is safe: whichever lands, it is this attempt.
     if (clock.elapsed() >= deadline) break;
     await clock.sleep(Math.min(limits.settle_pause_ms * 2 ** attempt, limits.settle_pause_max_ms));
@@ -107,18 +120,24 @@ const unknownOutcome = (cause?: unknown): ContextError =>
  */
 async function isGenuine(a: Activation, loaded: Loaded, entry: Entry, ports: Ports, call: Call): Promise<boolean> {
   if (isYoung(loaded.proven, ports)) return true;
-  // Pages before the tombstone: one that is absent while the name lives says that nothing was sealed, however long this takes.
-  const sealed = await readSealed(a, loaded.sealed.page, entry.version, ports, call);
-  const [tombstone] = await ports.store.read([keyOf.tombstone(a.id)], call);
-  if (tombstone !== undefined) {
-    // What was written now may be all that is left of the name; it goes as everything went before.
-    await registerClearing(a, ports);
-    return false;
+  for (let round = 0; round < limits.load_rounds; round++) {
+    const looked = proofNow(ports.clock);
+    // Pages before the tombstone: one that is absent while the name lives says that nothing was sealed, however long this takes.
+    const sealed = await readSealed(a, loaded.sealed.page, entry.version, ports, call);
+    const [tombstone] = await ports.store.read([keyOf.tombstone(a.id)], call);
+    if (tombstone !== undefined) {
+      // What was written now may be all that is left of the name; it goes as everything went before.
+      await registerClearing(a, ports);
+      return false;
+    }
+    if (sealed !== undefined && ports.codec.attemptOf(loaded.keys, sealed) !== entry.attempt) {
+      await ports.store.drop(keyOf.record(a.id, entry.version), call);
+      ports.events.ghost(a.id, entry.version);
+      return false;
+    }
+    if (isYoung(looked, ports)) return true; // Who was stopped between the look and the answer looks again.
   }
-  if (sealed === undefined || ports.codec.attemptOf(loaded.keys, sealed) === entry.attempt) return true;
-  await ports.store.drop(keyOf.record(a.id, entry.version), call);
-  ports.events.ghost(a.id, entry.version);
-  return false;
+  throw unknownOutcome();
 }
 
 /** The record of `version` in the pages after `page`, or undefined: one that ends before it proves nothing, its records were sealed, this one was not. */

@@ -120,7 +120,7 @@ class Loading {
   }
 
   #done({ state, sealed }: Folded, proven: Proof, unsealed: Proof, buried: boolean): Loaded {
-    return { state, keys: this.#keys, table: this.#table.etag, proven, sealed, unsealed, buried };
+    return { state, keys: this.#keys, table: { etag: this.#table.etag }, proven, sealed, unsealed, buried };
   }
 
   /** Where to begin: at the head if the record that it names stands and is the same, else at the beginning. A head is only a hint. */

@@ -29,7 +29,7 @@ export async function prepare(a: Activation, loaded: Loaded, draft: Draft, world
   if (entered?.ok === false) return entered;
   if (entered !== undefined) a.defaults = entered.policy;
   if (draft.policy !== null) await announceExpiry(a, loaded.state, draft, ports);
-  const keys = await ensureKeys(a, loaded, subjects, ports, call);
+  const keys = await ensureKeys(a, loaded, subjects, world, call);
   // The tenant's policy belongs into the first record; keys that were written have an etag to be read: both mean another look.
   if (keys === "same" && !birth) return "ready";
   return "again";
@@ -59,16 +59,19 @@ async function ensureKeys(
   a: Activation,
   loaded: Loaded,
   subjects: readonly string[],
-  ports: Ports,
+  { ports, group }: World,
   call: Call,
 ): Promise<"same" | "written"> {
   if (loaded.table !== undefined && loaded.keys.hasRoots(subjects)) return "same";
-  const { table } = ports.codec.addRoots(a.id, loaded.keys, subjects);
+  const { table, keys } = ports.codec.addRoots(a.id, loaded.keys, subjects);
   const key = keyOf.table(a.id);
-  if (loaded.table === undefined) await ports.store.create([{ key, value: table }], call);
-  else await ports.store.replace(key, table, loaded.table, call);
+  if (loaded.table === undefined && (await group.create(key, table, call)) === "created") {
+    a.loaded = { ...loaded, keys, table: { etag: undefined } };
+    return "written";
+  }
+  if (loaded.table?.etag !== undefined) await ports.store.replace(key, table, loaded.table.etag, call);
   // Whatever was answered, what stands now is what counts: it may be another activation's table.
   const [stands] = await ports.store.read([key], call);
-  a.loaded = stands === undefined ? undefined : { ...loaded, keys: ports.codec.openKeys(a.id, stands.value), table: stands.etag };
+  a.loaded = stands === undefined ? undefined : { ...loaded, keys: ports.codec.openKeys(a.id, stands.value), table: { etag: stands.etag } };
   return "written";
 }

@@ -53,7 +53,7 @@ async function fetch(
   }
   await readUnsealed(a, loaded, missing.slice(sealed.length), ports, call, keep);
   const keyless = [...batch.values()].some((entry) => entry.contents.includes(null));
-  if (keyless && !(await hasSameKeys(a, loaded.table, ports, call))) throw outdated(a);
+  if (keyless && !(await hasSameKeys(a, loaded.table?.etag, ports, call))) throw outdated(a);
   for (const entry of batch.values()) hot.put(a.id, entry);
   return batch;
 }

@@ -2,7 +2,8 @@
 //
 // A reminder's name is used once. An activation counts on the one that it registered for some periods, from before a commit until after it. Who finds
 // nothing left to do cancels the one that fired: at once if it is its own, else when it has seen it for twice as long. (Else: one activation finds all
-// done and cancels, while another, which counts on the same reminder, commits and dies, and what it left undone sleeps for ever.)
+// done and cancels, while another, which counts on the same reminder, commits and dies, and what it left undone sleeps for ever.) Nobody cancels
+// before D has passed since a record was sent of which nothing is known: it may land yet, and then its event has to be told.
 
 import { limits } from "../protocol/limits.ts";
 import { millis } from "../protocol/units.ts";
@@ -37,6 +38,10 @@ async function register(a: Activation, duty: Duty, due: number, period: number, 
   a.reminders.own.set(duty, { name, since });
 }
 
+/** Whether a record that this activation sent may yet land, though it is not there. */
+export const mayLand = (a: Activation, { clock, settings }: Ports): boolean =>
+  a.unsettled !== undefined && ageOf(a.unsettled, clock) < settings.dropDelayMs;
+
 /** Cancels the reminder that fired if nobody can count on it. `ever`: nobody will, since there is nothing left that could be done. */
 export async function letGo(a: Activation, reminder: string, ports: Ports, ever: boolean): Promise<void> {
   const { own, others } = a.reminders;
@@ -51,7 +56,7 @@ function isOld(a: Activation, reminder: string, ports: Ports): boolean {
   const { others } = a.reminders;
   const now = ports.clock.elapsed();
   const seen = others.get(reminder);
-  if (seen !== undefined) return now - seen >= 2 * trustOf(ports);
+  if (seen !== undefined) return now - seen >= Math.max(2 * trustOf(ports), ports.settings.dropDelayMs);
   if (others.size >= limits.reminders_known) others.clear();
   others.set(reminder, now);
   return false;

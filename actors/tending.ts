@@ -8,7 +8,7 @@ import { loadProven } from "./load.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Call, Ports } from "./ports.ts";
 import { entries } from "./records.ts";
-import { letGo, registerClearing, registerExpiry } from "./reminding.ts";
+import { letGo, mayLand, registerClearing, registerExpiry } from "./reminding.ts";
 import { type Reporter, reportOf } from "./reporter.ts";
 import type { World } from "./world.ts";
 
@@ -23,7 +23,7 @@ export async function tend(a: Activation, reminder: string, world: World, { outb
   if (behind && !outbox.has(a)) await publishAgain(a, loaded, world, outbox, call);
   if (a.reported < version) reporter.tell(a, reportOf(a.id, loaded.state));
   if (a.head < version || loaded.state.published < a.published) await writeHead(a, loaded, world, call);
-  if (behind || a.reported < version || a.head < version) return ports.events.tended(a.id, "unfinished");
+  if (behind || a.reported < version || a.head < version || mayLand(a, ports)) return ports.events.tended(a.id, "unfinished");
   await ensureExpiry(a, loaded, ports);
   await letGo(a, reminder, ports, loaded.buried);
   ports.events.tended(a.id, "clean");

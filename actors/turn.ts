@@ -11,7 +11,6 @@ import { load, proveTail } from "./load.ts";
 import type { Call, ContextKeys } from "./ports.ts";
 import { prepare } from "./prepare.ts";
 import { readEntry } from "./records.ts";
-import { remind } from "./reminding.ts";
 import type { World } from "./world.ts";
 
 type Change = Asked["command"];
@@ -68,7 +67,6 @@ async function decideAndCommit(
       const entry = await commit(a, loaded, decision.draft, decision.contents, world, call, deadline);
       if (entry === undefined) continue;
       world.committed(a, entry);
-      await remind(a, ports, call); // Where this took so long that nobody may be coming back to it any more (C7).
       return committed(entry);
     }
   }

@@ -27,6 +27,8 @@ export class Oracle {
   readonly hotMs: number;
   /** How many answers of each kind were judged. */
   readonly judged: Record<string, number> = {};
+  /** No host's wall clock has jumped. */
+  clocksAgree = true;
   readonly #schedule: Around["schedule"];
 
   constructor({ codec, schedule, dropDelayMs, hotMs }: Around) {

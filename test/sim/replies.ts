@@ -10,6 +10,8 @@ type Judge = {
   readonly dropDelayMs: number;
   readonly hotMs: number;
   readonly judged: Record<string, number>;
+  /** No host's wall clock has jumped. */
+  readonly clocksAgree: boolean;
   violate(rule: string, what: string): void;
 };
 
@@ -209,7 +211,7 @@ export function judgeList(
   began: number,
   truths: ReadonlyMap<ContextId, Chronicle>,
   exact: boolean,
-  judge: Pick<Judge, "now" | "violate" | "judged">,
+  judge: Pick<Judge, "now" | "violate" | "judged" | "clocksAgree">,
 ): void {
   const reply = JSON.parse(text) as { readonly ok: boolean; readonly code?: string; readonly contexts?: readonly Row[] };
   const kind = `list ${reply.ok ? "ok" : reply.code}`;
@@ -229,7 +231,8 @@ export function judgeList(
       continue;
     }
     const ended = truth.endedAt !== undefined && truth.endedAt < began;
-    if (ended && row.state !== "expired") wrong("its name has ended");
+    // By the clock of a host that lags behind the one that ended it, its time has not come; until the end itself is told, that is all there is.
+    if (ended && row.state !== "expired" && judge.clocksAgree) wrong("its name has ended");
     if (stood > 0 && row.state === "empty") wrong(`it has ${stood} versions`);
     if (row.version > truth.log.length) wrong(`its log ends at ${truth.log.length}`);
     if (exact && row.state !== (truth.endedAt !== undefined ? "expired" : stood > 0 ? "live" : "empty")) wrong("that is not its state");

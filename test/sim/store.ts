@@ -34,6 +34,9 @@ export class SimStore {
     oracle.changed(change, before?.value);
   }
 
+  /** Keys of records that landed D after they were sent, or later: nobody waits for such. */
+  readonly overdue = new Set<string>();
+
   createOnly(key: string, value: Uint8Array): boolean {
     if (this.rows.has(key)) return false;
     this.apply({ do: "create", key, value });
@@ -46,7 +49,13 @@ export class SimStore {
       read: (keys) => this.#read(host, keys),
       create: (entries) => {
         const values = entries.map(({ key, value }) => ({ key, value: Uint8Array.from(value) }));
-        return this.#write(host, `create ${keysOf(entries)}`, () => this.#createAll(values), "created");
+        const sent = this.#world.schedule.now;
+        const create = (): boolean => {
+          const overdue = this.#world.schedule.now - sent >= this.#world.faults.settings.dropDelayMs;
+          if (overdue) for (const { key } of values) if (!this.rows.has(key)) this.overdue.add(key);
+          return this.#createAll(values);
+        };
+        return this.#write(host, `create ${keysOf(entries)}`, create, "created");
       },
       put: (key, value) => {
         const copy = Uint8Array.from(value);

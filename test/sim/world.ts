@@ -89,6 +89,7 @@ export class World {
       case "pause":
         return this.#pause(host);
       case "jump":
+        this.oracle.clocksAgree = false;
         host.wall += Math.round(this.random.one([1_000, 60_000, 600_000, 7_200_000]) * this.random.between(-1, 1));
         return;
       case "behead":
