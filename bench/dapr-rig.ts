@@ -18,16 +18,14 @@ import { type DaprRigOptions, environmentOf, type Rig } from "./rig.ts";
 
 const FLOOR_ID = "strata-floor";
 const START_MS = 60_000;
-const hostProgram = fileURLToPath(new URL("../services/host/main.ts", import.meta.url));
 const floorProgram = fileURLToPath(new URL("floor-main.ts", import.meta.url));
 
 export async function openDaprRig(options: DaprRigOptions): Promise<Rig> {
   const { store, dataDir, binaries, profileDir, report } = options;
   await using stack = new AsyncDisposableStack();
-  const profiler = profileDir === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDir}`];
-  const command = ["node", ...profiler, hostProgram] as const;
-  const env = environmentOf(options.host);
-  const cluster = stack.use(await startCluster({ binaries, store, dataDir, report, app: { command, env } }));
+  const profiler = profileDir === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profileDir}` };
+  const env = { ...environmentOf(options.host), ...profiler };
+  const cluster = stack.use(await startCluster({ binaries, store, dataDir, report, app: { env } }));
   const [host] = cluster.hosts;
   const hostProcess = host?.process;
   if (host === undefined || hostProcess === undefined) throw new Error("the cluster has no host with a process of its own");

@@ -40,7 +40,7 @@ const DRAIN_MS = 25_000;
 
 /** What answers for the actors: a command, or something in this process, which is told the same environment and listens when its promise is kept. */
 export type HostApp =
-  | { readonly command: readonly [string, ...string[]]; readonly env?: Environment }
+  | { readonly command?: readonly [string, ...string[]]; readonly env?: Environment }
   | { readonly start: (env: Environment) => Promise<void>; readonly env?: Environment };
 
 export interface ClusterOptions {
@@ -236,7 +236,7 @@ class Starting implements AsyncDisposable {
     const url = `http://${app.appChannelAddress ?? "127.0.0.1"}:${app.appPort}`;
     const env = { ...hostEnvironment(base, app, secrets, this.#options.store === "redis" ? stores.bus : undefined), ...hostApp?.env };
     const inProcess = hostApp !== undefined && "start" in hostApp ? hostApp.start : undefined;
-    const command = hostApp !== undefined && "command" in hostApp ? hostApp.command : app.command;
+    const command = (hostApp !== undefined && "command" in hostApp ? hostApp.command : undefined) ?? app.command;
     if (inProcess === undefined && command === undefined)
       throw new RunError(`${app.appID} has no command in the run file, and none was given`);
     const ready = (signal: AbortSignal) => healthy(`${url}${app.appHealthCheckPath ?? "/healthz"}`, signal);
