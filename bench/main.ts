@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Binaries, findBinaries } from "../tools/run/binaries.ts";
 import { openDaprRig } from "./dapr-rig.ts";
 import { openEmbeddedRig } from "./embedded-rig.ts";
-import { measureCommits } from "./measures/commit.ts";
+import { measureCommits, warmUp } from "./measures/commit.ts";
 import { measureGrowth } from "./measures/growth.ts";
 import { measureHotReads } from "./measures/hot.ts";
 import { measureLive } from "./measures/live.ts";
@@ -97,6 +97,7 @@ async function withRig(store: Store, host: HostSettings, run: Run, work: (rig: R
   const dataDir = mkdtempSync(join(parent, "strata-bench-"));
   try {
     await using rig = await openRig(store, { dataDir, host, profileDir, report: say }, run.binaries);
+    await warmUp(rig, run.plan);
     await work(rig);
   } catch (reason) {
     say(`the logs of what failed are in ${join(dataDir, "logs")}`);

@@ -4,6 +4,8 @@ import type { Phase } from "./loops.ts";
 
 export interface Plan {
   readonly rounds: number;
+  /** Turns by many callers before anything is measured, and as many calls of the floor: Node compiles what runs often for a good half minute. */
+  readonly warmUp: { readonly callers: number; readonly ms: number };
   /** Commits of ours: long enough unmeasured that what follows from commits (reminders, heads, the directory) is in what is measured. */
   readonly ours: Phase;
   /** STRATA_TEND_MS of the host meanwhile: each context is tended once, as it would be later by itself. */
@@ -26,6 +28,7 @@ const EBB_MS = 1_500;
 
 export const wholePlan = (rounds: number): Plan => ({
   rounds,
+  warmUp: { callers: 64, ms: 45_000 },
   ours: { warmMs: TEND_MS + EBB_MS, ms: 6_000 },
   tendMs: TEND_MS,
   ebbMs: TEND_MS + EBB_MS,
@@ -39,6 +42,7 @@ export const wholePlan = (rounds: number): Plan => ({
 /** Shows that it works; its figures show nothing. */
 export const quickPlan = (rounds: number): Plan => ({
   rounds,
+  warmUp: { callers: 16, ms: 1_000 },
   ours: { warmMs: 500, ms: 1_500 },
   tendMs: TEND_MS,
   ebbMs: 500,

@@ -16,6 +16,12 @@ export interface Commits {
   readonly suffix: string;
 }
 
+/** Runs both until their code is compiled. */
+export async function warmUp(rig: Rig, { warmUp: { callers, ms }, ebbMs }: Plan): Promise<void> {
+  for (const make of [() => turnOf(rig), () => writeOf(rig)]) await runLoops(loops(callers, make), { warmMs: 0, ms });
+  await sleep(ebbMs);
+}
+
 /** Ours and the floor's in turns, each round in the other order. */
 export async function measureCommits(rig: Rig, { callers, suffix }: Commits, plan: Plan, report: (line: string) => void): Promise<Row[]> {
   const ours = new Map<number, Sample[]>(callers.map((c) => [c, []]));
