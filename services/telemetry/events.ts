@@ -91,7 +91,7 @@ function instruments() {
     activations: counter("strata.activations", "{activation}", "Contexts read from the store"),
     activationDuration: duration("strata.activation.duration", "Time to read a context from the store"),
     commits: counter("strata.commits", "{record}", "Records that were written and count"),
-    groupSize: size("strata.group.size", "{record}", "Records in one call to the store"),
+    groupSize: size("strata.group.size", "{record}", "Records in one call to the store, and key tables of new contexts"),
     groupDuration: duration("strata.group.duration", "Time of one call to the store"),
     unknowns: counter("strata.unknowns", "{write}", "Writes that were not answered with success, by what was found afterwards"),
     conflicts: counter("strata.conflicts", "{conflict}", "Turns that met another: refused to the caller, or lost to another activation"),

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { mutated, readMutants, runMutants, type Verdict } from "./run.ts";
+import { mutated, readMutants, runMutants, runRules, type Verdict } from "./run.ts";
 
 const SEEDS = 400;
 
@@ -19,6 +19,7 @@ that does not hold, or by not coming to an end. Those that survive must stand in
   --threads N   default: as many as there are cores
   --json        print one line {"killed", "survived", "unlisted", "risen", "mutants": [{"name", "line", "killed"}]}
   --list        print the mutants and run none
+  --rules       instead, break the rules of a commit by hand (test/mutants/rules.data.ts), and print the first seed that finds each
   --help        print this
 
 Files: ${mutated.join(", ")}
@@ -34,6 +35,7 @@ const { values } = parseArgs({
     threads: { type: "string" },
     json: { type: "boolean", default: false },
     list: { type: "boolean", default: false },
+    rules: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
@@ -49,7 +51,16 @@ function readSurvivors(): Map<string, string> {
   return new Map(Survivors.parse(JSON.parse(text)).map(({ mutant, why }) => [mutant, why]));
 }
 
+async function breakRules(): Promise<boolean> {
+  const seeds = Array.from({ length: count("seeds") }, (_, i) => i + 1);
+  const verdicts = await runRules(() => seeds, values.threads === undefined ? undefined : count("threads"));
+  for (const { rule, killed } of verdicts)
+    console.log(`${killed === undefined ? "NOT FOUND" : "found"}  ${rule.rule}: ${rule.broken}\n       ${killed ?? ""}`);
+  return verdicts.every(({ killed }) => killed !== undefined);
+}
+
 async function main(): Promise<boolean> {
+  if (values.rules) return breakRules();
   const files = mutated.filter((file) => values.file.length === 0 || values.file.some((part) => file.includes(part)));
   const mutants = readMutants(files).filter(({ name }) => name.includes(values.name ?? ""));
   if (mutants.length === 0) throw new Error(`no mutant has these names; files are ${mutated.join(", ")}`);

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { onThreads, type Thread } from "../sim/pool.ts";
 import { DEFAULT_STEPS } from "../sim/seeds.ts";
 import { type Mutant, mutantsOf } from "./mutate.ts";
+import { type BrokenRule, brokenRules } from "./rules.data.ts";
 import type { MutantResult, MutantTask } from "./worker.ts";
 
 /** The files by which a turn is queued, prepared, committed, grouped with others, loaded, ended and looked after. */
@@ -71,4 +72,32 @@ async function judge(
     if (result.killed !== undefined) return result;
   }
   return { killed: undefined };
+}
+
+export type RuleVerdict = { readonly rule: BrokenRule; readonly killed: string | undefined; readonly seed: number | undefined };
+
+/** Each rule broken by hand, and what the simulator makes of it under the seeds that `seedsOf` names, until one finds it. */
+export async function runRules(seedsOf: (rule: BrokenRule) => readonly number[], wanted?: number): Promise<RuleVerdict[]> {
+  const verdicts: RuleVerdict[] = [];
+  const script = new URL("./worker.ts", import.meta.url);
+  const tasks = brokenRules.map((rule, id) => ({ rule, id, text: withBroken(rule) }));
+  await onThreads<(typeof tasks)[number], MutantTask, MutantResult>(script, wanted, tasks, async ({ rule, id, text }, thread) => {
+    const order = seedsOf(rule);
+    for (let first = 0; first < order.length; first += PORTION) {
+      const task = { id, file: rule.file, text, claims: false, seeds: order.slice(first, first + PORTION), steps: DEFAULT_STEPS };
+      const result = await thread.ask(task, LIMIT_MS);
+      if ("hung" in result) verdicts.push({ rule, killed: undefined, seed: undefined });
+      else if (result.killed !== undefined) verdicts.push({ rule, killed: result.killed, seed: result.seed });
+      if ("hung" in result || result.killed !== undefined) return;
+    }
+    verdicts.push({ rule, killed: undefined, seed: undefined });
+  });
+  return verdicts.sort((a, b) => brokenRules.indexOf(a.rule) - brokenRules.indexOf(b.rule));
+}
+
+/** The text of the rule's file with the rule broken. Throws where what is to be replaced does not stand there once. */
+function withBroken({ rule, file, find, by }: BrokenRule): string {
+  const parts = readFileSync(new URL(`../../${file}`, import.meta.url), "utf8").split(find);
+  if (parts.length !== 2) throw new Error(`${rule}: what is to be broken stands ${parts.length - 1} times in ${file}, not once`);
+  return parts.join(by);
 }

@@ -1,4 +1,4 @@
-// A thread in which the actors can be a mutant: their modules are loaded once more under another address, one of them with other text.
+// A thread in which the actors can be a mutant: their modules, and those of the core, are loaded once more under another address, one of them with other text.
 
 import { registerHooks } from "node:module";
 import { parentPort } from "node:worker_threads";
@@ -19,6 +19,7 @@ export type MutantTask = {
 export type MutantResult = { readonly killed: string | undefined; readonly seed?: number };
 
 const root = new URL("../../", import.meta.url).href;
+const reloaded = ["actors/", "core/"];
 const texts = new Map<string, string>();
 const stray: unknown[] = [];
 process.on("unhandledRejection", (reason) => stray.push(reason));
@@ -27,7 +28,9 @@ registerHooks({
   resolve(specifier, context, next) {
     const resolved = next(specifier, context);
     const mutant = /\?mutant=\d+$/.exec(context.parentURL ?? "")?.[0] ?? "";
-    return mutant !== "" && resolved.url.startsWith(`${root}actors/`) ? { ...resolved, url: resolved.url + mutant } : resolved;
+    return mutant !== "" && reloaded.some((folder) => resolved.url.startsWith(root + folder))
+      ? { ...resolved, url: resolved.url + mutant }
+      : resolved;
   },
   load(url, context, next) {
     const source = texts.get(url);

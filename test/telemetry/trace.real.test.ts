@@ -164,7 +164,9 @@ liveTest("metrics arrive: turns, commits, group sizes, queue, unknowns, conflict
   expect(total("strata.conflicts", (a) => a["strata.conflict"] === "refused")).toBe(1);
   expect(total("strata.conflicts", (a) => a["strata.conflict"] === "lost")).toBe(1);
   expect(total("strata.unknowns", (a) => a["strata.settled"] === "other")).toBe(1);
-  expect(total("strata.group.size", (a) => a["strata.outcome"] === "created")).toBe(commits);
+  // Beside its records each context has a table of keys.
+  const contexts = 1 + AT_ONCE + 1;
+  expect(total("strata.group.size", (a) => a["strata.outcome"] === "created")).toBe(commits + contexts);
   expect(total("strata.activations")).toBeGreaterThanOrEqual(AT_ONCE + 3);
   expect(collector.metrics.some(({ name }) => name === "strata.queue.length")).toBe(true);
 });
