@@ -1,8 +1,13 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
-/** Tests of these files start whole installations on a real Dapr runtime: one after another, and after all others, since two cores are enough for one. */
+/**
+ * Tests of these files start whole installations on a real Dapr runtime: after all others, and two at a time, since for much of their time they wait
+ * for reminders, leases and hosts that come back.
+ */
 const real = "**/*.real.test.ts";
+/** These need two installations at once, and moments that are hard to hit on a machine that does something else as well. */
+const faults = "test/faults/*.real.test.ts";
 const outside = ["**/node_modules/**", "var/**", "bench/peers/**", "tools/dapr/**"];
 
 export default defineConfig({
@@ -25,11 +30,22 @@ export default defineConfig({
         test: {
           name: "real",
           include: [real],
+          exclude: [...outside, faults],
+          maxWorkers: 2,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: "faults",
+          include: [faults],
           exclude: outside,
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],
