@@ -6,7 +6,7 @@ import { LogTail } from "./log-tail.ts";
 import type { Fault, Stage } from "./stage.ts";
 
 const TARGETS = 8;
-const APART_MS = 25;
+const APART_MS = 100;
 /** So long A runs on beside those that were let in: enough to be decided. */
 const BESIDE_MS = 150;
 const LET_GO_MS = 2_000;

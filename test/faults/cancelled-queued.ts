@@ -6,7 +6,7 @@ import type { Fault, Stage } from "./stage.ts";
 
 const TARGETS = 8;
 /** One call is with the runtime before the next is sent: long enough on a busy machine. What is proven does not rest on it. */
-const APART_MS = 25;
+const APART_MS = 100;
 
 /** So long A runs on beside a B that was started: enough to be decided. */
 const BESIDE_MS = 150;
