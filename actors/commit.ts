@@ -52,8 +52,9 @@ async function stands(
     // takes its time as well: between the last look and the acknowledgement nothing is waited for.
     for (let round = 0; round < limits.load_rounds; round++) {
       await remind(a, by.ports, call);
+      const looked = isYoung(loaded.proven, by.ports) ? loaded.proven : proofNow(by.ports.clock);
       if (!(await isGenuine(a, loaded, entry, by.ports, call))) return false;
-      if (isReminded(a, by.ports)) return true;
+      if (isReminded(a, by.ports) && isYoung(looked, by.ports)) return true;
     }
     throw unknownOutcome();
   } catch (cause) {
@@ -120,24 +121,18 @@ const unknownOutcome = (cause?: unknown): ContextError =>
  */
 async function isGenuine(a: Activation, loaded: Loaded, entry: Entry, ports: Ports, call: Call): Promise<boolean> {
   if (isYoung(loaded.proven, ports)) return true;
-  for (let round = 0; round < limits.load_rounds; round++) {
-    const looked = proofNow(ports.clock);
-    // Pages before the tombstone: one that is absent while the name lives says that nothing was sealed, however long this takes.
-    const sealed = await readSealed(a, loaded.sealed.page, entry.version, ports, call);
-    const [tombstone] = await ports.store.read([keyOf.tombstone(a.id)], call);
-    if (tombstone !== undefined) {
-      // What was written now may be all that is left of the name; it goes as everything went before.
-      await registerClearing(a, ports);
-      return false;
-    }
-    if (sealed !== undefined && ports.codec.attemptOf(loaded.keys, sealed) !== entry.attempt) {
-      await ports.store.drop(keyOf.record(a.id, entry.version), call);
-      ports.events.ghost(a.id, entry.version);
-      return false;
-    }
-    if (isYoung(looked, ports)) return true; // Who was stopped between the look and the answer looks again.
+  // Pages before the tombstone: one that is absent while the name lives says that nothing was sealed, however long this takes.
+  const sealed = await readSealed(a, loaded.sealed.page, entry.version, ports, call);
+  const [tombstone] = await ports.store.read([keyOf.tombstone(a.id)], call);
+  if (tombstone !== undefined) {
+    // What was written now may be all that is left of the name; it goes as everything went before.
+    await registerClearing(a, ports);
+    return false;
   }
-  throw unknownOutcome();
+  if (sealed === undefined || ports.codec.attemptOf(loaded.keys, sealed) === entry.attempt) return true;
+  await ports.store.drop(keyOf.record(a.id, entry.version), call);
+  ports.events.ghost(a.id, entry.version);
+  return false;
 }
 
 /** The record of `version` in the pages after `page`, or undefined: one that ends before it proves nothing, its records were sealed, this one was not. */

@@ -22,9 +22,7 @@ export async function endName(a: Activation, world: World, call: Call, deadline:
     const key = loaded.keys.pseudonym("key", "strata/expire");
     const draft = endOf(loaded.state, ports.clock.now(), key, a.published);
     const entry = await commit(a, loaded, draft, [], world, call, deadline);
-    if (entry === undefined) continue;
-    world.committed(a, entry);
-    await remind(a, ports, call);
+    if (entry !== undefined) world.committed(a, entry);
   }
 }
 

@@ -41,7 +41,8 @@ export async function runMutants(
     const count = (served.get(thread) ?? 0) + 1;
     served.set(thread, count);
     if (count % MUTANTS_PER_THREAD === 0) await thread.end();
-    const { killed, seed } = await judge(mutant, id, [...sharp], seeds, thread);
+    const order = [...sharp, ...Array.from({ length: seeds }, (_, i) => i + 1).filter((seed) => !sharp.includes(seed))];
+    const { killed, seed } = await judge(mutant, id, order, true, thread);
     if (seed !== undefined) {
       const at = sharp.indexOf(seed);
       if (at >= 0) sharp.splice(at, 1);
@@ -57,24 +58,24 @@ export async function runMutants(
   );
 }
 
+/** Holds it against the claims, where `claims` says so, and against the seeds in their order. */
 async function judge(
-  { file, text }: Mutant,
+  { file, text }: Pick<Mutant, "file" | "text">,
   id: number,
-  sharp: readonly number[],
-  seeds: number,
+  order: readonly number[],
+  claims: boolean,
   thread: Thread<MutantTask, MutantResult>,
 ): Promise<MutantResult> {
-  const order = [...sharp, ...Array.from({ length: seeds }, (_, i) => i + 1).filter((seed) => !sharp.includes(seed))];
   for (let first = 0; first < order.length; first += PORTION) {
-    const task = { id, file, text, claims: first === 0, seeds: order.slice(first, first + PORTION), steps: DEFAULT_STEPS };
-    const result = await thread.ask(task, LIMIT_MS);
+    const seeds = order.slice(first, first + PORTION);
+    const result = await thread.ask({ id, file, text, claims: claims && first === 0, seeds, steps: DEFAULT_STEPS }, LIMIT_MS);
     if ("hung" in result) return { killed: `hung: ${result.hung.split("\n", 1)[0]}` };
     if (result.killed !== undefined) return result;
   }
   return { killed: undefined };
 }
 
-export type RuleVerdict = { readonly rule: BrokenRule; readonly killed: string | undefined; readonly seed: number | undefined };
+export type RuleVerdict = { readonly rule: BrokenRule; readonly killed: string | undefined };
 
 /** Each rule broken by hand, and what the simulator makes of it under the seeds that `seedsOf` names, until one finds it. */
 export async function runRules(seedsOf: (rule: BrokenRule) => readonly number[], wanted?: number): Promise<RuleVerdict[]> {
@@ -82,15 +83,9 @@ export async function runRules(seedsOf: (rule: BrokenRule) => readonly number[],
   const script = new URL("./worker.ts", import.meta.url);
   const tasks = brokenRules.map((rule, id) => ({ rule, id, text: withBroken(rule) }));
   await onThreads<(typeof tasks)[number], MutantTask, MutantResult>(script, wanted, tasks, async ({ rule, id, text }, thread) => {
-    const order = seedsOf(rule);
-    for (let first = 0; first < order.length; first += PORTION) {
-      const task = { id, file: rule.file, text, claims: false, seeds: order.slice(first, first + PORTION), steps: DEFAULT_STEPS };
-      const result = await thread.ask(task, LIMIT_MS);
-      if ("hung" in result) verdicts.push({ rule, killed: undefined, seed: undefined });
-      else if (result.killed !== undefined) verdicts.push({ rule, killed: result.killed, seed: result.seed });
-      if ("hung" in result || result.killed !== undefined) return;
-    }
-    verdicts.push({ rule, killed: undefined, seed: undefined });
+    const { killed, seed } = await judge({ file: rule.file, text }, id, seedsOf(rule), false, thread);
+    // One that hangs or does not even run was broken in another way than was meant.
+    verdicts.push({ rule, killed: seed === undefined ? undefined : killed });
   });
   return verdicts.sort((a, b) => brokenRules.indexOf(a.rule) - brokenRules.indexOf(b.rule));
 }
