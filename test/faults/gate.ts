@@ -2,6 +2,7 @@
 // them back. So turns last as long as a fault needs them to, and a test knows that one is in flight, without a word of it in the host.
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { setTimeout as pause } from "node:timers/promises";
 import { Pool } from "undici";
 
 export interface Gate extends AsyncDisposable {
@@ -14,13 +15,15 @@ export interface Gate extends AsyncDisposable {
   close(): void;
   /** What waits goes on, even where the host has given it up: a write may land later than anybody waits for it. */
   open(): void;
-  /** Resolves when a call that writes a record is under way. */
+  /** Resolves when a call that writes a record is under way, or when none has come for so long that none will: then nothing is in flight here. */
   arrives(): Promise<void>;
 }
 
 /** As keys of records look in a body that writes some (actors/activation.ts). */
 const RECORD = /"key":"[^"]+\/rec\/\d+"/;
 const CONNECTIONS = 256;
+/** All contexts may live on another host, or every writer wait for one that is held back there. */
+const ARRIVES_MS = 5_000;
 
 export async function openGate(sidecarUrl: string, port: number): Promise<Gate> {
   const gate = new Passing(sidecarUrl);
@@ -70,7 +73,10 @@ class Passing {
 
   async arrives(): Promise<void> {
     if (this.#underWay > 0) return;
-    await new Promise<void>((resolve) => this.#arriving.push(resolve));
+    const over = new AbortController();
+    const arrived = new Promise<void>((resolve) => this.#arriving.push(resolve));
+    await Promise.race([arrived, pause(ARRIVES_MS, undefined, { signal: over.signal })]);
+    over.abort();
   }
 
   end(): Promise<void> {

@@ -103,7 +103,8 @@ export async function runFault(fault: Fault, site: Installation, options: RunOpt
     clearInterval(progress);
   }
   stage.claim(!over.aborted, `it was done within ${options.limitMs} ms`);
-  for (const name of names) await readFinal(caller, name, history, AbortSignal.timeout(HEAL_MS));
+  const healed = AbortSignal.timeout(HEAL_MS);
+  for (const name of names) await readFinal(caller, name, history, healed);
   stage.claim(count.fired >= fires, `${fires} faults fired with a turn in flight; these were ${count.fired}`);
   await history.close();
   const verdict = check(history.entries, { hotMs: site.hotMs });

@@ -19,8 +19,8 @@ function linesOf({ on, app }: Sides) {
       callers.push({
         hangUp: () => abort.abort(),
         answered: call.then(
-          ({ body }) => body,
-          () => "hung up",
+          ({ status, body }) => (status === 200 ? body : `${status}: ${body}`),
+          (reason: unknown) => (abort.signal.aborted ? "hung up" : String(reason)),
         ),
       });
       if (index === 0) await app().until(() => gate.count() === 1, "the first call inside");
@@ -122,6 +122,8 @@ function leavingWaiters(sides: Sides): void {
     const { gate, callers } = await line(id, 5);
     callers[2]?.hangUp();
     callers[4]?.hangUp();
+    // Until the sidecar knows of both: a turn that is let in before its caller has left takes an answer that is meant for another.
+    await quiet();
     for (let served = 0; served < 3; served++) (await gate.next()).reply({ body: "served" });
     expect(await Promise.all(callers.map(({ answered }) => answered))).toEqual(["served", "served", "hung up", "served", "hung up"]);
     const again = on().call(`Actor/${id}`, "m", "again");
