@@ -17,6 +17,7 @@ import { tableOf, writeTable } from "./table.ts";
 
 /** With events on only so many callers: what events cost is CPU, and with fewer there is some to spare. */
 const CALLERS_WITH_EVENTS = 64;
+const CALLERS_AT_BIRTH = [1, 16];
 
 interface Run {
   readonly options: Options;
@@ -73,19 +74,23 @@ async function measureStore(store: Store, run: Run): Promise<Row[]> {
   const asked = (...names: readonly Measure[]): boolean => names.some((name) => options.measures.includes(name));
   const rows: Row[] = [];
   if (asked("commit", "load", "growth", "hot"))
-    await withRig(store, { events: false, tendMs: plan.tendMs }, run, async (rig) => {
-      if (asked("commit")) rows.push(...(await measureCommits(rig, { callers, suffix: "" }, plan, say)));
+    await withRig(store, { events: false }, run, async (rig) => {
+      if (asked("commit")) rows.push(...(await measureCommits(rig, { measure: "commit", callers, turns: "all" }, plan, say)));
       if (asked("load")) rows.push(...(await measureLoads(rig, plan, say)));
       if (asked("growth")) rows.push(...(await measureGrowth(rig, plan, say)));
       if (asked("hot")) rows.push(...(await measureHotReads(rig, say)));
     });
   if (asked("commit") && callers.includes(CALLERS_WITH_EVENTS))
-    await withRig(store, { events: true, tendMs: plan.tendMs }, run, async (rig) => {
-      rows.push(...(await measureCommits(rig, { callers: [CALLERS_WITH_EVENTS], suffix: " with events" }, plan, say)));
+    await withRig(store, { events: true }, run, async (rig) => {
+      const commits = { measure: "commit with events", callers: [CALLERS_WITH_EVENTS], turns: "all" } as const;
+      rows.push(...(await measureCommits(rig, commits, plan, say)));
     });
-  if (asked("live"))
-    await withRig(store, { events: false, tendMs: undefined }, run, async (rig) => {
-      rows.push(...(await measureLive(rig, plan, say)));
+  if (asked("birth", "live"))
+    await withRig(store, { events: false }, run, async (rig) => {
+      if (asked("live")) rows.push(...(await measureLive(rig, plan, say)));
+      // Last: each of these contexts is tended a minute later.
+      if (asked("birth"))
+        rows.push(...(await measureCommits(rig, { measure: "birth", callers: CALLERS_AT_BIRTH, turns: "one" }, plan, say)));
     });
   return rows;
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Store, stores } from "./rig.ts";
 
-export const measures = ["commit", "load", "growth", "live", "hot"] as const;
+export const measures = ["commit", "load", "growth", "hot", "live", "birth"] as const;
 export type Measure = (typeof measures)[number];
 
 export const resultsFile = fileURLToPath(new URL("results.json", import.meta.url));

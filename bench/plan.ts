@@ -1,4 +1,4 @@
-// How much is measured. The whole plan takes a good quarter of an hour a store.
+// How much is measured. The whole plan takes a quarter of an hour a store.
 import { limits } from "../protocol/limits.ts";
 import type { Phase } from "./loops.ts";
 
@@ -6,10 +6,8 @@ export interface Plan {
   readonly rounds: number;
   /** Turns by many callers before anything is measured, and as many calls of the floor: Node compiles what runs often for a good half minute. */
   readonly warmUp: { readonly callers: number; readonly ms: number };
-  /** Commits of ours: long enough unmeasured that what follows from commits (reminders, heads, the directory) is in what is measured. */
+  /** Commits of ours. Unmeasured: contexts come to be, and their directory hears of it. */
   readonly ours: Phase;
-  /** STRATA_TEND_MS of the host meanwhile: each context is tended once, as it would be later by itself. */
-  readonly tendMs: number;
   /** Until that has ebbed away, before the floor is measured: it shares the machine. */
   readonly ebbMs: number;
   readonly floor: Phase;
@@ -23,15 +21,14 @@ export interface Plan {
   readonly live: { readonly few: number; readonly many: number; readonly warmMs: number; readonly ms: number };
 }
 
-const TEND_MS = 5_000;
+/** Longer than the directory waits for more to be told (limits.report_delay_ms). */
 const EBB_MS = 1_500;
 
 export const wholePlan = (rounds: number): Plan => ({
   rounds,
   warmUp: { callers: 64, ms: 45_000 },
-  ours: { warmMs: TEND_MS + EBB_MS, ms: 6_000 },
-  tendMs: TEND_MS,
-  ebbMs: TEND_MS + EBB_MS,
+  ours: { warmMs: 1_000 + EBB_MS, ms: 6_000 },
+  ebbMs: EBB_MS,
   floor: { warmMs: 1_000, ms: 6_000 },
   loads: 40,
   warmLoads: 200,
@@ -44,7 +41,6 @@ export const quickPlan = (rounds: number): Plan => ({
   rounds,
   warmUp: { callers: 16, ms: 1_000 },
   ours: { warmMs: 500, ms: 1_500 },
-  tendMs: TEND_MS,
   ebbMs: 500,
   floor: { warmMs: 500, ms: 1_500 },
   loads: 10,

@@ -9,15 +9,12 @@ export type Store = (typeof stores)[number];
 export interface HostSettings {
   /** Whether contexts publish events; the floor has none. */
   readonly events: boolean;
-  /** When a context's reminder looks after what its turns left to do (STRATA_TEND_MS). Undefined: when it does by itself. */
-  readonly tendMs: number | undefined;
 }
 
 /** As the host reads them. */
-export const environmentOf = ({ events, tendMs }: HostSettings): Readonly<Record<string, string>> => ({
+export const environmentOf = ({ events }: HostSettings): Readonly<Record<string, string>> => ({
   STRATA_EVENTS: events ? "on" : "off",
   STRATA_LOG: "warn",
-  ...(tendMs === undefined ? {} : { STRATA_TEND_MS: String(tendMs) }),
 });
 
 export interface RigOptions {

@@ -7,6 +7,7 @@ import type { ActorType } from "../actors/actor.ts";
 import type { Call, Events } from "../actors/ports.ts";
 import { refuse } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
+import { Turnstile } from "./turnstile.ts";
 
 export type HostOptions = {
   /** The actor types that will be served: the sidecar asks for them before it is of use to us. */
@@ -84,6 +85,7 @@ class Serving {
   readonly #token: Buffer | undefined;
   #state: "starting" | "ready" | "draining" = "starting";
   readonly #running = new Set<Promise<void>>();
+  readonly #turnstile = new Turnstile();
 
   constructor(options: HostOptions) {
     this.#options = options;
@@ -131,7 +133,9 @@ class Serving {
   async #invoke(actor: ActorType, id: string, method: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await readBody(request);
     if (body === undefined) return refuseBody(request, response, `the body is larger than ${limits.bytes_per_body} bytes`);
-    sendText(response, 200, await actor.invoke(id, method, body, callOf(request, response)));
+    const call = callOf(request, response);
+    await this.#turnstile.pass();
+    sendText(response, 200, await actor.invoke(id, method, body, call));
   }
 
   async #remind(
@@ -183,8 +187,12 @@ class Serving {
   }
 }
 
+/** A signal that has fired does not fire again. */
 const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 
 const goingAway = (what: string) =>
   refuse("unavailable", `this host ${what}; call again`, { retryAfterMs: limits.queue_retry_after_ms, details: { outcome: "none" } });

@@ -1,4 +1,5 @@
-// Commits: turns of 1 KB, each durable when it is answered, by c closed loops, a fresh context every 100 turns; and the floor's writes likewise.
+// Commits: turns of 1 KB, each durable when it is answered, by c closed loops, and the floor's writes likewise. Each loop has a context of its own,
+// which is there before anything is measured; how contexts come to be is measured by itself, by loops whose every turn is the first of one.
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Growing, unused } from "../client.ts";
 import { type Meter, medianOf, runLoops, type Sample, type Step } from "../loops.ts";
@@ -7,72 +8,65 @@ import { cpuOf } from "../processes.ts";
 import type { Rig } from "../rig.ts";
 import { type Row, rowOf } from "../rows.ts";
 
-const TURNS_PER_CONTEXT = 100;
-
 export interface Commits {
+  /** Name of the rows. */
+  readonly measure: string;
   /** Numbers of callers at once. */
   readonly callers: readonly number[];
-  /** What stands behind the measure's name: how the host ran. */
-  readonly suffix: string;
+  /** How many turns a context gets: all of its loop's, or one. */
+  readonly turns: "all" | "one";
 }
 
 /** Runs both until their code is compiled. */
 export async function warmUp(rig: Rig, { warmUp: { callers, ms }, ebbMs }: Plan): Promise<void> {
-  for (const make of [() => turnOf(rig), () => writeOf(rig)]) await runLoops(loops(callers, make), { warmMs: 0, ms });
+  for (const grow of [turnOf(rig), writeOf(rig)]) await runLoops(loops(callers, "all", grow), { warmMs: 0, ms });
   await sleep(ebbMs);
 }
 
-/** Ours and the floor's in turns, each round in the other order. */
-export async function measureCommits(rig: Rig, { callers, suffix }: Commits, plan: Plan, report: (line: string) => void): Promise<Row[]> {
-  const ours = new Map<number, Sample[]>(callers.map((c) => [c, []]));
-  const floors = new Map<number, Sample[]>(callers.map((c) => [c, []]));
+/** Ours and the floor's next to each other, each round in the other order: the machine is faster in one minute than in another. */
+export async function measureCommits(
+  rig: Rig,
+  { measure, callers, turns }: Commits,
+  plan: Plan,
+  report: (line: string) => void,
+): Promise<Row[]> {
   const ofUs: Meter = () => cpuOf(process.pid);
-  const runOurs = async (): Promise<void> => {
-    for (const [c, samples] of ours)
-      samples.push(
-        await runLoops(
-          loops(c, () => turnOf(rig)),
-          plan.ours,
-          [() => cpuOf(rig.hostPid()), ofUs],
-        ),
-      );
-    await sleep(plan.ebbMs);
+  const sides = {
+    ours: async (c: number): Promise<Sample> => {
+      const sample = await runLoops(loops(c, turns, turnOf(rig)), plan.ours, [() => cpuOf(rig.hostPid()), ofUs]);
+      await sleep(plan.ebbMs);
+      return sample;
+    },
+    floor: (c: number) => runLoops(loops(c, turns, writeOf(rig)), plan.floor, [() => cpuOf(rig.floorPid()), ofUs]),
   };
-  const runFloors = async (): Promise<void> => {
-    for (const [c, samples] of floors)
-      samples.push(
-        await runLoops(
-          loops(c, () => writeOf(rig)),
-          plan.floor,
-          [() => cpuOf(rig.floorPid()), ofUs],
-        ),
-      );
-  };
-  for (let round = 1; round <= plan.rounds; round++) {
-    for (const run of round % 2 === 1 ? [runOurs, runFloors] : [runFloors, runOurs]) await run();
-    for (const c of callers)
-      report(`${rig.store}: commit${suffix}, c=${c}, round ${round}: ${told(ours.get(c))}, floor ${told(floors.get(c))}`);
-  }
-  return callers.flatMap((c) => rowsOf(`commit${suffix}`, rig.store, c, ours.get(c) ?? [], floors.get(c) ?? []));
+  const samples = new Map(callers.map((c) => [c, { ours: [] as Sample[], floor: [] as Sample[] }]));
+  for (let round = 1; round <= plan.rounds; round++)
+    for (const [c, taken] of samples) {
+      for (const side of round % 2 === 1 ? (["ours", "floor"] as const) : (["floor", "ours"] as const))
+        taken[side].push(await sides[side](c));
+      report(`${rig.store}: ${measure}, c=${c}, round ${round}: ${told(taken.ours)}, floor ${told(taken.floor)}`);
+    }
+  return [...samples].flatMap(([c, { ours, floor }]) => rowsOf(measure, rig.store, c, ours, floor));
 }
 
-const loops = (c: number, make: () => Step): Step[] => Array.from({ length: c }, make);
+type Grow = (one: Growing) => Promise<void>;
 
-function turnOf(rig: Rig): Step {
-  return everHundred((context) => rig.client.append(context));
+function loops(c: number, turns: Commits["turns"], grow: Grow): Step[] {
+  return Array.from({ length: c }, (): Step => {
+    if (turns === "one") return () => grow(unused());
+    const own = unused();
+    return () => grow(own);
+  });
 }
 
-function writeOf(rig: Rig): Step {
-  return everHundred((written) => rig.floor.write(written));
-}
-
-function everHundred(grow: (one: Growing) => Promise<void>): Step {
-  let one = unused();
-  return async () => {
-    if (one.version === TURNS_PER_CONTEXT) one = unused();
-    await grow(one);
-  };
-}
+const turnOf =
+  (rig: Rig): Grow =>
+  (context) =>
+    rig.client.append(context);
+const writeOf =
+  (rig: Rig): Grow =>
+  (written) =>
+    rig.floor.write(written);
 
 function rowsOf(measure: string, store: string, c: number, ours: readonly Sample[], floors: readonly Sample[]): Row[] {
   const row = (name: string, unit: string, figure: (sample: Sample) => number | undefined): Row[] =>
@@ -86,7 +80,7 @@ function rowsOf(measure: string, store: string, c: number, ours: readonly Sample
   ];
 }
 
-function told(samples: readonly Sample[] | undefined): string {
-  const { rate, p50, p99 } = samples?.at(-1) ?? { rate: Number.NaN, p50: Number.NaN, p99: Number.NaN };
+function told(samples: readonly Sample[]): string {
+  const { rate, p50, p99 } = samples.at(-1) ?? { rate: Number.NaN, p50: Number.NaN, p99: Number.NaN };
   return `${rate.toFixed(0)}/s (p50 ${p50.toFixed(2)}, p99 ${p99.toFixed(1)} ms)`;
 }

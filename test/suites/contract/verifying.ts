@@ -158,10 +158,13 @@ async function brokenAt(caller: Caller, id: string): Promise<unknown> {
   return code === "internal" ? details?.broken : code;
 }
 
-/** Waits until the context's reminder has written a head. */
-async function headStands({ installation }: Setting, id: string): Promise<void> {
+/** A head of the last version stands, and the host has the context in memory. (The head that a reminder writes may be of a version before.) */
+async function headStands(setting: Setting, id: string): Promise<void> {
+  const { installation, caller } = setting;
+  await forget(setting, id);
   await installation.until(`${id} has a head`, async () => {
     const [head] = await installation.state.read([`${id}/head`]);
     return head;
   });
+  await caller.call(id, "read");
 }
