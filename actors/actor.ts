@@ -17,6 +17,13 @@ export interface ActorType {
   drain(signal: AbortSignal): Promise<void>;
 }
 
+/** Resolves when `signal` aborts, and at once where it has: it does not fire again. */
+export const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+
 type Reporting = Pick<Ports, "clock" | "events" | "tracing">;
 
 const known: ReadonlySet<string> = new Set(grantable);

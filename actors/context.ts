@@ -6,7 +6,7 @@ import { type Refusal, refuse } from "../protocol/errors.ts";
 import { ContextId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import { Activation, Hot } from "./activation.ts";
-import { type ActorType, answer } from "./actor.ts";
+import { type ActorType, aborted, answer } from "./actor.ts";
 import { expire } from "./ending.ts";
 import { Group } from "./group.ts";
 import { judgeContext } from "./judge.ts";
@@ -88,7 +88,7 @@ export class ContextActor implements ActorType {
       for (const a of this.#live.values()) await a.queue.run(() => this.#leave(a));
       await Promise.all([this.#aftermath.outbox.settled(), this.#aftermath.reporter.settled()]);
     })();
-    await Promise.race([all, new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }))]);
+    await Promise.race([all, aborted(signal)]);
   }
 
   #activate(id: ContextId): Activation {

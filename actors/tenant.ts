@@ -10,7 +10,7 @@ import { limits } from "../protocol/limits.ts";
 import { Policy } from "../protocol/policy.ts";
 import { instant, iso } from "../protocol/units.ts";
 import { Activation, Hot } from "./activation.ts";
-import { type ActorType, answer } from "./actor.ts";
+import { type ActorType, aborted, answer } from "./actor.ts";
 import { Leaves } from "./directory.ts";
 import { judgeTenant } from "./judge.ts";
 import { load } from "./load.ts";
@@ -52,7 +52,7 @@ export class TenantActor implements ActorType {
 
   async drain(signal: AbortSignal): Promise<void> {
     const all = Promise.all([...this.#live.values()].map(({ queue }) => queue.run(async () => {})));
-    await Promise.race([all, new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }))]);
+    await Promise.race([all, aborted(signal)]);
   }
 
   #activate(tenant: TenantId): Live {

@@ -3,7 +3,7 @@
 
 import { timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { ActorType } from "../actors/actor.ts";
+import { type ActorType, aborted } from "../actors/actor.ts";
 import type { Call, Events } from "../actors/ports.ts";
 import { refuse } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
@@ -186,13 +186,6 @@ class Serving {
     return token.length === this.#token.length && timingSafeEqual(token, this.#token);
   }
 }
-
-/** A signal that has fired does not fire again. */
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 
 const goingAway = (what: string) =>
   refuse("unavailable", `this host ${what}; call again`, { retryAfterMs: limits.queue_retry_after_ms, details: { outcome: "none" } });

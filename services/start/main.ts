@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { aborted } from "../../actors/actor.ts";
 import { systemClock, systemDie } from "../../dapr/clock.ts";
 import { ContextError } from "../../protocol/errors.ts";
 import { TenantId } from "../../protocol/ids.ts";
@@ -100,13 +101,6 @@ function signalled(): AbortSignal {
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
   return stop.signal;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
 
 function trajectories(): string[] {
