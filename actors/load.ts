@@ -1,5 +1,5 @@
-// Reading a context (C6): from the head's hint on, records until one is absent, then the tombstone, then the next page, in that order, since what
-// is absent in the end then says that nothing was dropped before.
+// Reading a context (C6): from the head's hint on, records until one is absent, and in the same bulk read the tombstone and the next page. Where
+// these are absent nothing was dropped before they were looked for, nor is anything until D after (C5): docs/decisions/0013.
 
 import type { Entry } from "../core/record.ts";
 import { apply, breach, emptyState, type State } from "../core/state.ts";
@@ -11,11 +11,11 @@ import type { Call, Codec, ContextKeys, Ports, Sealed, Stored } from "./ports.ts
 /** How many records beyond the head's version the first read asks for. */
 const AHEAD = 8;
 
-/** The context as it stands. `wanted`: versions that the caller will need, read in the same call. */
-export async function load(a: Activation, ports: Ports, hot: Hot, call: Call, wanted: readonly number[] = []): Promise<Loaded> {
+/** The context as it stands. `needs`: the caller will need its first so many versions (Infinity: all); they are read in the same go. */
+export async function load(a: Activation, ports: Ports, hot: Hot, call: Call, needs = 0): Promise<Loaded> {
   if (a.loaded !== undefined) return a.loaded;
   const began = ports.clock.elapsed();
-  const loaded = await readAll(a, ports, hot, call, wanted);
+  const loaded = await readAll(a, ports, hot, call, needs);
   a.loaded = loaded;
   a.published = Math.max(a.published, loaded.state.published);
   if (loaded.buried) a.buriedAt ??= ports.clock.elapsed();
@@ -23,15 +23,18 @@ export async function load(a: Activation, ports: Ports, hot: Hot, call: Call, wa
   return loaded;
 }
 
-async function readAll(a: Activation, ports: Ports, hot: Hot, call: Call, wanted: readonly number[]): Promise<Loaded> {
+async function readAll(a: Activation, ports: Ports, hot: Hot, call: Call, needs: number): Promise<Loaded> {
   for (let round = 0; round < limits.load_rounds; round++) {
-    const proven = proofNow(ports.clock);
-    const [head, table] = await ports.store.read([keyOf.head(a.id), keyOf.table(a.id)], call);
+    const at = proofNow(ports.clock);
+    // Versions that were asked for by number do not wait for the head. "All" does: they may be three.
+    const early = needs < Infinity ? range(1, Math.min(needs, limits.records_per_first_bulk)) : [];
+    const keys = [keyOf.head(a.id), keyOf.table(a.id), keyOf.tombstone(a.id), ...early.map((version) => keyOf.record(a.id, version))];
+    const [head, table, tombstone, ...records] = await ports.store.read(keys, call);
     // The key table is written before the first record and deleted after the tombstone: without it there is nothing else to read.
-    if (table === undefined) return loadNothing(a, ports, proven, call);
+    if (table === undefined) return loadNothing(a, ports, at, tombstone !== undefined);
     const loading = new Loading(a, ports, call, table);
     try {
-      const loaded = await loading.run(hot, head, proven, wanted);
+      const loaded = await loading.run(hot, { head, early: rowsOf(early, records), needs });
       if (!loading.keyless || (await hasSameKeys(a, table.etag, ports, call))) {
         loading.keep(hot);
         return loaded;
@@ -53,11 +56,10 @@ const isUnavailable = (reason: unknown): boolean => reason instanceof ContextErr
 const tooFast = (): ContextError =>
   new ContextError("unavailable", "the context changes faster than it can be read", { details: { outcome: "none" } });
 
-async function loadNothing(a: Activation, ports: Ports, proven: Proof, call: Call): Promise<Loaded> {
-  const [tombstone] = await ports.store.read([keyOf.tombstone(a.id)], call);
-  const state = { ...emptyState(a.id, ports.codec.genesis(a.id)), ended: tombstone !== undefined };
+function loadNothing(a: Activation, ports: Ports, at: Proof, buried: boolean): Loaded {
+  const state = { ...emptyState(a.id, ports.codec.genesis(a.id)), ended: buried };
   const { keys } = ports.codec.mintKeys(a.id);
-  return { state, keys, table: undefined, proven, sealed: NOT_SEALED, unsealed: proven, buried: tombstone !== undefined };
+  return { state, keys, table: undefined, proven: at, sealed: NOT_SEALED, unsealed: at, buried };
 }
 
 const NOT_SEALED: Sealed = { page: 0, to: 0 };
@@ -65,6 +67,11 @@ const NOT_SEALED: Sealed = { page: 0, to: 0 };
 /** What was read of a context so far: the fold up to a version, and the last page that is in it. */
 type Folded = { readonly state: State; readonly sealed: Sealed };
 type Row = readonly [version: number, bytes: Uint8Array | undefined];
+type Rows = readonly Row[];
+/** What was read with the key table, and how many of the first versions a caller needs. */
+type Found = { readonly head: Stored | undefined; readonly early: Rows; readonly needs: number };
+/** Records, and the two that say whether records may have been dropped, of one bulk read. */
+type Round = { readonly tombstone: Stored | undefined; readonly page: Stored | undefined; readonly rows: Rows };
 
 class Loading {
   readonly #a: Activation;
@@ -77,7 +84,6 @@ class Loading {
   /** What was folded, and what was read besides: kept for readers once it is known that none of it is a ghost. */
   readonly #folded = new Map<number, Entry>();
   readonly #besides = new Map<number, Entry>();
-  readonly #undecoded: (readonly [version: number, bytes: Uint8Array])[] = [];
 
   constructor(a: Activation, ports: Ports, call: Call, table: Stored) {
     this.#a = a;
@@ -87,24 +93,22 @@ class Loading {
     this.#keys = ports.codec.openKeys(a.id, table.value);
   }
 
-  async run(hot: Hot, head: Stored | undefined, proven: Proof, wanted: readonly number[]): Promise<Loaded> {
-    let { state, sealed, rows } = await this.#begin(head, wanted);
+  async run(hot: Hot, found: Found): Promise<Loaded> {
+    let at = proofNow(this.#ports.clock);
+    let { folded, tombstone, page, rows } = await this.#begin(hot, found);
     let gap = "";
     for (let round = 0; round < limits.load_rounds; round++) {
-      const read = await this.#readRecords(state, rows);
-      state = read.state;
-      rows = [];
-      const half = Math.ceil(this.#undecoded.length / 2);
-      const tombstone = await this.#readMeanwhile(keyOf.tombstone(this.#a.id), () => this.#decodeBesides(hot, half));
-      const unsealed = proofNow(this.#ports.clock);
-      const page = await this.#readMeanwhile(keyOf.page(this.#a.id, sealed.page + 1), () => this.#decodeBesides(hot, half));
+      const read = await this.#readRecords(folded.state, rows);
+      folded = { ...folded, state: read.state };
       // A bulk read is no snapshot, and among records that were sealed there may be ghosts: what is wrong with them must be so twice, and no page come.
-      const stable = read.gap === undefined || read.gap.message === gap;
-      if (page !== undefined) ({ state, sealed } = await this.#goOn({ state, sealed }, page));
-      else if (stable && tombstone !== undefined) return this.#done({ state: this.#ended(state), sealed }, proven, unsealed, true);
-      else if (read.gap === undefined) return this.#done({ state, sealed }, proven, unsealed, false);
+      const stable = (read.gap === undefined || read.gap.message === gap) && isYoung(at, this.#ports);
+      if (page !== undefined) folded = await this.#goOn(folded, page);
+      else if (stable && tombstone !== undefined) return this.#done({ ...folded, state: this.#ended(folded.state) }, at, true);
+      else if (stable && read.gap === undefined) return this.#done(folded, at, false);
       else if (stable) throw read.gap;
       gap = read.gap?.message ?? "";
+      at = proofNow(this.#ports.clock);
+      ({ tombstone, page, rows } = await this.#readOn(folded));
     }
     throw tooFast();
   }
@@ -116,33 +120,56 @@ class Loading {
 
   /** Under a tombstone, records without the last of all are what is left of them, or ghosts: nothing to go by. */
   #ended(state: State): State {
-    return state.ended ? state : { ...this.#empty(), ended: true };
+    return state.ended ? state : { ...this.#nothing().state, ended: true };
   }
 
-  #done({ state, sealed }: Folded, proven: Proof, unsealed: Proof, buried: boolean): Loaded {
-    return { state, keys: this.#keys, table: { etag: this.#table.etag }, proven, sealed, unsealed, buried };
+  #done({ state, sealed }: Folded, at: Proof, buried: boolean): Loaded {
+    return { state, keys: this.#keys, table: { etag: this.#table.etag }, proven: at, sealed, unsealed: at, buried };
   }
 
-  /** Where to begin: at the head if the record that it names stands and is the same, else at the beginning. A head is only a hint. */
-  async #begin(head: Stored | undefined, wanted: readonly number[]): Promise<Folded & { rows: readonly Row[] }> {
+  /** From the head on, if the record that it names stands and is the same, else from the beginning: a head is only a hint. */
+  async #begin(hot: Hot, { head, early, needs }: Found): Promise<Round & { readonly folded: Folded }> {
     const hint = head === undefined ? undefined : decodeHead(this.#ports.codec, this.#a, this.#keys, head.value);
-    if (hint === undefined) {
-      const rows = await this.#readMany(range(1, limits.records_per_first_bulk));
-      return { state: this.#empty(), sealed: NOT_SEALED, rows };
-    }
-    const { version, digest } = hint.state;
-    const besides = wanted.filter((v) => v < version).slice(0, recordsPerBulk(hint.state) - AHEAD - 1);
-    const rows = await this.#readMany([...besides, ...range(version, version + AHEAD)]);
-    const named = rows.find(([v]) => v === version)?.[1];
-    if (named === undefined || this.#decode(version, named).digest !== digest)
-      return { state: this.#empty(), sealed: NOT_SEALED, rows: [] };
-    this.#a.head = version;
-    for (const [v, bytes] of rows) if (v <= version && v > hint.sealed.to && bytes !== undefined) this.#undecoded.push([v, bytes]);
-    return { ...hint, rows: rows.filter(([v]) => v > version) };
+    const folded = this.#nothing();
+    if (hint === undefined) return { folded, ...(await this.#readOn(folded, early)) };
+    const { state, sealed } = hint;
+    const besides = range(early.length + 1, Math.min(needs, state.version - 1, recordsPerBulk(state) - AHEAD - 1));
+    const reading = this.#readRound([...besides, ...range(state.version, state.version + AHEAD)], sealed);
+    reading.catch(() => {}); // It is heard below, unless what was read before is broken.
+    this.#keepBesides(hot, hint, early);
+    const { rows, ...ends } = await reading;
+    this.#keepBesides(hot, hint, rows);
+    const [, bytes] = rows[besides.length] ?? [];
+    const named = bytes === undefined ? undefined : this.#decode(state.version, bytes);
+    if (named === undefined || named.digest !== state.digest) return { folded, ...(await this.#readOn(folded, early)) };
+    this.#a.head = state.version;
+    if (state.version > sealed.to) this.#besides.set(state.version, named);
+    return { folded: hint, ...ends, rows: rows.slice(besides.length + 1) };
   }
 
-  #empty(): State {
-    return emptyState(this.#a.id, this.#ports.codec.genesis(this.#a.id));
+  /** The records after those folded and those read. */
+  async #readOn({ state, sealed }: Folded, read: Rows = []): Promise<Round> {
+    const from = state.version + read.length;
+    const { rows, ...ends } = await this.#readRound(range(from + 1, from + recordsPerBulk(state) - read.length), sealed);
+    return { ...ends, rows: [...read, ...rows] };
+  }
+
+  async #readRound(versions: readonly number[], { page }: Sealed): Promise<Round> {
+    const { id } = this.#a;
+    const keys = [keyOf.tombstone(id), keyOf.page(id, page + 1), ...versions.map((version) => keyOf.record(id, version))];
+    const [tombstone, next, ...records] = await this.#ports.store.read(keys, this.#call);
+    return { tombstone, page: next, rows: rowsOf(versions, records) };
+  }
+
+  /** Records before the head's: the fold begins behind them, but readers will ask. */
+  #keepBesides(hot: Hot, { state, sealed }: Folded, rows: Rows): void {
+    for (const [version, bytes] of rows)
+      if (version > sealed.to && version < state.version && bytes !== undefined)
+        this.#besides.set(version, hot.get(this.#a.id, version) ?? this.#decode(version, bytes));
+  }
+
+  #nothing(): Folded {
+    return { state: emptyState(this.#a.id, this.#ports.codec.genesis(this.#a.id)), sealed: NOT_SEALED };
   }
 
   /** Folds records from `from` on until one is absent. `gap`: why those that stand after it do not follow. */
@@ -174,9 +201,9 @@ class Loading {
     if (bytes === undefined || ours === undefined || this.#decode(last, bytes).digest === ours)
       return this.#replay({ state, sealed }, page);
     this.#folded.clear();
-    let folded: Folded = { state: this.#empty(), sealed: NOT_SEALED };
+    let folded = this.#nothing();
     for (let number = 1; number < limits.versions_per_context; number++) {
-      const [next] = await this.#read(keyOf.page(this.#a.id, number));
+      const next = await this.#read(keyOf.page(this.#a.id, number));
       if (next === undefined) break;
       folded = this.#replay(folded, this.#ports.codec.decodePage(next.value));
     }
@@ -206,32 +233,19 @@ class Loading {
     return entry;
   }
 
-  #decodeBesides(hot: Hot, count: number): void {
-    for (const [version, bytes] of this.#undecoded.splice(0, count))
-      this.#besides.set(version, hot.get(this.#a.id, version) ?? this.#decode(version, bytes));
+  async #readMany(versions: readonly number[]): Promise<Rows> {
+    const keys = versions.map((version) => keyOf.record(this.#a.id, version));
+    return rowsOf(versions, await this.#ports.store.read(keys, this.#call));
   }
 
-  /** Reads one key, and does meanwhile what does not depend on it: opening a context of a hundred records takes as long as asking twice. */
-  async #readMeanwhile(key: string, work: () => void): Promise<Stored | undefined> {
-    const reading = this.#read(key);
-    reading.catch(() => {}); // It is heard below, unless the work throws before.
-    work();
-    const [found] = await reading;
+  async #read(key: string): Promise<Stored | undefined> {
+    const [found] = await this.#ports.store.read([key], this.#call);
     return found;
   }
-
-  #read(key: string): Promise<(Stored | undefined)[]> {
-    return this.#ports.store.read([key], this.#call);
-  }
-
-  async #readMany(versions: readonly number[]): Promise<Row[]> {
-    const found = await this.#ports.store.read(
-      versions.map((version) => keyOf.record(this.#a.id, version)),
-      this.#call,
-    );
-    return versions.map((version, i) => [version, found[i]?.value]);
-  }
 }
+
+const rowsOf = (versions: readonly number[], found: readonly (Stored | undefined)[]): Row[] =>
+  versions.map((version, i) => [version, found[i]?.value]);
 
 export const broken = (version: number, why: string, cause?: unknown): ContextError =>
   new ContextError("internal", `record ${version} is broken: ${why}`, { details: { broken: version }, cause });
@@ -263,8 +277,8 @@ export const range = (from: number, to: number): number[] => Array.from({ length
 
 /**
  * `loaded` with a tail that is proven as of now or of less than `within` ms ago (C8). Undefined: it is not so any more, or the name has ended; the
- * state was dropped, load again. An old proof needs the tombstone and the next page as well, in that order: records behind a page may have been
- * dropped, so an absent one proves nothing (C5).
+ * state was dropped, load again. An old proof needs the tombstone and the next page as well: records behind a page may have been dropped, so an
+ * absent one proves nothing (C5).
  */
 export async function proveTail(a: Activation, loaded: Loaded, ports: Ports, call: Call, within: number): Promise<Loaded | undefined> {
   const young = isYoung(loaded.proven, ports) && isYoung(loaded.unsealed, ports);
@@ -272,13 +286,9 @@ export async function proveTail(a: Activation, loaded: Loaded, ports: Ports, cal
   const proven = proofNow(ports.clock);
   const keys = [keyOf.record(a.id, loaded.state.version + 1)];
   if (!young) keys.push(keyOf.tombstone(a.id), keyOf.page(a.id, loaded.sealed.page + 1));
-  for (const key of keys) {
-    const [found] = await ports.store.read([key], call);
-    if (found === undefined) continue;
-    a.loaded = undefined;
-    return undefined;
-  }
-  a.loaded = { ...loaded, proven, unsealed: young ? loaded.unsealed : proven };
+  const found = await ports.store.read(keys, call);
+  const stands = found.every((row) => row === undefined) && (young || isYoung(proven, ports));
+  a.loaded = stands ? { ...loaded, proven, unsealed: young ? loaded.unsealed : proven } : undefined;
   return a.loaded;
 }
 

@@ -35,7 +35,7 @@ export async function ask(a: Activation, query: Query, world: World, call: Call)
   const deadline = ports.clock.elapsed() + limits.turn_deadline_ms;
   if (query.method === "verify") return verify(a, query, world, call);
   for (let round = 0; round < limits.decisions_per_turn && ports.clock.elapsed() < deadline; round++) {
-    const loaded = await load(a, ports, world.hot, call, wanted(query));
+    const loaded = await load(a, ports, world.hot, call, needs(query));
     if (loaded.buried) return expired(loaded.state);
     if (loaded.state.ended || isExpired(loaded.state, ports.clock.now())) {
       // Another activation may have moved the time to live: expired is only what ends here and now.
@@ -54,12 +54,8 @@ export async function ask(a: Activation, query: Query, world: World, call: Call)
   return refuse("unavailable", "the context could not be read in time; try again", { details: { outcome: "none" } });
 }
 
-/** The versions a query will need, so that a cold load reads them at once. */
-function wanted(query: Query): number[] {
-  if (query.method !== "read" || typeof query.at !== "number")
-    return query.method === "read" ? Array.from({ length: limits.records_per_bulk }, (_, i) => i + 1) : [];
-  return Array.from({ length: Math.min(query.at, limits.records_per_bulk) }, (_, i) => i + 1);
-}
+/** How many of the first versions a query will need, so that a cold load reads them at once. */
+const needs = (query: Query): number => (query.method !== "read" ? 0 : typeof query.at === "number" ? query.at : Infinity);
 
 function answerTo(a: Activation, loaded: Loaded, query: Exclude<Query, { method: "verify" }>, world: World, call: Call): Promise<Answer> {
   switch (query.method) {

@@ -31,7 +31,7 @@ export const wholePlan = (rounds: number): Plan => ({
   ebbMs: EBB_MS,
   floor: { warmMs: 1_000, ms: 6_000 },
   loads: 40,
-  warmLoads: 200,
+  warmLoads: 600,
   growth: { pairs: 20, late: 1_000, around: 10 },
   live: { few: 100, many: 10_000, warmMs: limits.tend_period_ms + EBB_MS, ms: 6_000 },
 });

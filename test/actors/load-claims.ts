@@ -20,11 +20,11 @@ const leave = (host: SceneHost): Promise<void> => host.actor.deactivate("t.c");
 
 export const loadClaims: readonly Claim<Part>[] = [
   [
-    "C6: a cold load reads the head and the keys, the records until one is absent, then the tombstone, then the next page",
+    "C6: a cold load reads the head and the keys, then records until one is absent, and with them the tombstone and the next page",
     async (part) => {
       const { scene } = await standing(part, 3);
       assert.deepEqual(contents(await scene.host().read()), ["k1", "k2", "k3"]);
-      assert.deepEqual(scene.asked(), ["read head keys", `read ${range(1, 32)}`, "read tombstone", "read page/1"]);
+      assert.deepEqual(scene.asked(), ["read head keys tombstone", `read tombstone page/1 ${range(1, 32)}`]);
     },
   ],
   [
@@ -43,9 +43,40 @@ export const loadClaims: readonly Claim<Part>[] = [
       scene.asked();
       const stranger = scene.host();
       assert.equal((await stranger.append("k21")).version, 21);
-      assert.deepEqual(scene.asked().slice(0, 4), ["read head keys", `read ${range(20, 28)}`, "read tombstone", "read page/1"]);
+      assert.deepEqual(scene.asked().slice(0, 2), ["read head keys tombstone", `read tombstone page/1 ${range(20, 28)}`]);
       assert.equal((await stranger.append("k20")).duplicate, true);
       assert.deepEqual(contents(await stranger.read({ at: 2 })), ["k1", "k2"]);
+    },
+  ],
+  [
+    "a version that is asked for by its number is read with the head, and what comes after it with the head's record",
+    async (part) => {
+      const { scene, host } = await standing(part, 50);
+      await leave(host);
+      scene.asked();
+      assert.equal(contents(await scene.host().read({ at: 40 })).length, 40);
+      const [first, then] = [`read head keys tombstone ${range(1, 32)}`, `read tombstone page/1 ${range(33, 40)} ${range(50, 58)}`];
+      assert.deepEqual(scene.asked(), [first, then]);
+      assert.equal((await scene.host().read({ at: 51 })).code, "not_found");
+    },
+  ],
+  [
+    "C5: records that were read half of D after the tombstone and the page were looked for do not count: they may have been dropped since",
+    async (part) => {
+      for (const clock of ["wall", "mono"] as const) {
+        const { scene } = await standing(part, 4);
+        // Torn, and slow: the page was not there yet, the records were dropped already.
+        scene.next(/read .*rec\/1 /, (apply) => {
+          scene.seal(4);
+          const page = scene.row("page/1")?.value ?? new Uint8Array();
+          scene.drop("page/1", "rec/1", "rec/2", "rec/3", "rec/4");
+          apply();
+          scene.set("page/1", page);
+          scene[clock] += HALF;
+        });
+        const reply = await scene.host().read();
+        assert.deepEqual([reply.ok, contents(reply)], [true, ["k1", "k2", "k3", "k4"]]);
+      }
     },
   ],
   [
@@ -176,7 +207,7 @@ export const loadClaims: readonly Claim<Part>[] = [
       await scene.advance(HALF);
       scene.asked();
       await host.read();
-      assert.deepEqual(scene.asked(), ["read rec/3", "read tombstone", "read page/1"]);
+      assert.deepEqual(scene.asked(), ["read rec/3 tombstone page/1"]);
       await scene.advance(times.hot);
       await host.read();
       assert.deepEqual(scene.asked(), ["read rec/3"]);
@@ -190,7 +221,7 @@ export const loadClaims: readonly Claim<Part>[] = [
         await scene.advance(HALF / 2);
         scene.asked();
         await host.read();
-        assert.deepEqual(scene.asked(), i === 1 ? ["read rec/3", "read tombstone", "read page/1"] : ["read rec/3"], `look ${i}`);
+        assert.deepEqual(scene.asked(), i === 1 ? ["read rec/3 tombstone page/1"] : ["read rec/3"], `look ${i}`);
       }
     },
   ],
@@ -231,12 +262,11 @@ export const loadClaims: readonly Claim<Part>[] = [
     "where the store does not answer, a load says so and asks no further; what was held before is held on",
     async (part) => {
       const { scene, host } = await standing(part, 2);
-      for (const what of [/read .*head/, /read .*rec\/1/, /read .*tombstone/, /read .*page/]) {
+      for (const what of [/read .*head/, /read .*rec\/1 /]) {
         scene.next(what, "lost");
         const refused = await scene.host().read();
         assert.deepEqual([refused.code, refused.details], ["unavailable", { outcome: "none" }]);
-        const asked = scene.asked();
-        assert.match(asked.at(-1) ?? "", new RegExp(what.source.replace(".*", "")));
+        assert.match(scene.asked().at(-1) ?? "", what);
       }
       scene.next(/read .*rec\/3/, "lost");
       assert.equal((await host.read({ fresh: true })).code, "unavailable");
@@ -269,7 +299,7 @@ export const loadClaims: readonly Claim<Part>[] = [
     async (part) => {
       const scene = new Scene(part);
       assert.equal((await scene.host().read()).code, "not_found");
-      assert.deepEqual(scene.asked(), ["read head keys", "read tombstone", "read rec/1"]);
+      assert.deepEqual(scene.asked(), ["read head keys tombstone", "read rec/1"]);
     },
   ],
 ];

@@ -112,8 +112,16 @@ export const brokenRules: readonly BrokenRule[] = [
     rule: "C6: a head is only a hint",
     broken: "the record that it names is not looked at",
     file: "actors/load.ts",
-    find: `    if (named === undefined || this.#decode(version, named).digest !== digest)\n      return { state: this.#empty(), sealed: NOT_SEALED, rows: [] };\n`,
-    by: `    void [named, digest];\n`,
+    find: `    if (named === undefined || named.digest !== state.digest) return { folded, ...(await this.#readOn(folded, early)) };\n`,
+    by: `    if (named === undefined) throw tooFast();\n`,
+    seed: undefined,
+  },
+  {
+    rule: "C6: that nothing was dropped before was seen lately",
+    broken: "where tombstone and page were absent, however long ago",
+    file: "actors/load.ts",
+    find: ` && isYoung(at, this.#ports);`,
+    by: `;`,
     seed: undefined,
   },
   {
