@@ -139,10 +139,10 @@ class Loading {
     this.#keepBesides(hot, hint, early);
     const { rows, ...ends } = await reading;
     this.#keepBesides(hot, hint, rows);
+    this.#a.head = state.version;
     const [, bytes] = rows[besides.length] ?? [];
     const named = bytes === undefined ? undefined : this.#decode(state.version, bytes);
     if (named === undefined || named.digest !== state.digest) return { folded, ...(await this.#readOn(folded, early)) };
-    this.#a.head = state.version;
     if (state.version > sealed.to) this.#besides.set(state.version, named);
     return { folded: hint, ...ends, rows: rows.slice(besides.length + 1) };
   }

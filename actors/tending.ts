@@ -51,6 +51,8 @@ export async function writeHead(a: Activation, loaded: Loaded, { ports }: World,
     a.head = loaded.state.version;
     return;
   }
+  // One that names a later record than stands was written when that stood: it is what is left to say that it was lost (A2).
+  if (a.head > loaded.state.version) return;
   loaded.state.keys.prune(ports.clock.now(), limits);
   const state = { ...loaded.state, published: a.published };
   const head = ports.codec.encodeHead(a.id, loaded.keys, state, loaded.sealed);

@@ -98,6 +98,25 @@ export const loadClaims: readonly Claim<Part>[] = [
     },
   ],
   [
+    "A2: a head that names a record that was taken out is not replaced by one of an earlier record, and verify goes on saying so",
+    async (part) => {
+      const { scene, host } = await standing(part, 4);
+      await leave(host);
+      scene.drop("rec/4");
+      const stranger = scene.host();
+      for (let i = 0; i < 3; i++) for (const name of scene.duties("tend")) await stranger.remind(name);
+      await leave(stranger);
+      for (const one of [stranger, scene.host()]) {
+        const broken = await one.ask("verify", {});
+        assert.deepEqual([broken.code, broken.details], ["internal", { broken: 4 }]);
+      }
+      assert.equal((await stranger.append("k4 again")).version, 4);
+      assert.equal((await stranger.append("k5")).version, 5);
+      await leave(stranger);
+      assert.equal((await scene.host().ask("verify", {})).version, 5);
+    },
+  ],
+  [
     "V7: a head of a record that was sealed and dropped since is no hint any more, and the pages say what stands",
     async (part) => {
       const { scene, host } = await standing(part, 4);

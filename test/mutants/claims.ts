@@ -1,7 +1,11 @@
 // The claims about single parts, held against a mutant.
 
+import { commitClaims } from "../actors/commit-claims.ts";
 import { groupClaims } from "../actors/group-claims.ts";
+import { loadClaims } from "../actors/load-claims.ts";
 import { queueClaims } from "../actors/queue-claims.ts";
+import { remindingClaims } from "../actors/reminding-claims.ts";
+import { turnClaims } from "../actors/turn-claims.ts";
 
 const PATIENCE_MS = 2_000;
 
@@ -9,9 +13,13 @@ const PATIENCE_MS = 2_000;
 export async function broken(load: (path: string) => Promise<unknown>): Promise<string | undefined> {
   const { Queue } = (await load("actors/queue.ts")) as typeof import("../../actors/queue.ts");
   const { Group } = (await load("actors/group.ts")) as typeof import("../../actors/group.ts");
+  const { ContextActor } = (await load("actors/context.ts")) as typeof import("../../actors/context.ts");
   const claims = [
     ...queueClaims.map(([claim, holds]) => [claim, () => holds({ Queue })] as const),
     ...groupClaims.map(([claim, holds]) => [claim, () => holds({ Group })] as const),
+    ...[...turnClaims, ...commitClaims, ...loadClaims, ...remindingClaims].map(
+      ([claim, holds]) => [claim, () => holds({ ContextActor })] as const,
+    ),
   ];
   for (const [claim, holds] of claims) {
     const wrong = await inTime(holds);

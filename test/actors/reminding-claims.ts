@@ -1,0 +1,80 @@
+import { assert, type Claim } from "./claims.ts";
+import { type Part, type Scene, type SceneHost, standing, times } from "./scene.ts";
+
+/** The reminder fires until its context has been found clean, or it is gone. */
+async function fire(scene: Scene, host: SceneHost, name: string): Promise<void> {
+  for (let i = 0; i < 4 && scene.duties("tend").includes(name); i++) await host.remind(name);
+}
+
+export const remindingClaims: readonly Claim<Part>[] = [
+  [
+    "C7: who finds nothing left to do cancels its own reminder at once, and another's when it has seen it for long enough",
+    async (part) => {
+      const { scene, host } = await standing(part, 2);
+      const [name = ""] = scene.duties("tend");
+      const other = scene.host();
+      await fire(scene, other, name);
+      // What is gathered for the bus and the directory goes out meanwhile; then it sees the reminder with nothing left to do.
+      await scene.advance(times.tend);
+      for (let waited = 0; waited < times.drop; waited += times.drop / 2) {
+        await fire(scene, other, name);
+        assert.deepEqual(scene.duties("tend"), [name]);
+        await scene.advance(times.drop / 2);
+      }
+      await fire(scene, other, name);
+      assert.deepEqual(scene.duties("tend"), []);
+      await host.append("k3");
+      const [own = ""] = scene.duties("tend");
+      await fire(scene, host, own);
+      await scene.advance(times.tend);
+      await fire(scene, host, own);
+      assert.deepEqual(scene.duties("tend"), []);
+    },
+  ],
+  [
+    "C7: a reminder stays until a record of which nothing is known can no longer land",
+    async (part) => {
+      const { scene, host } = await standing(part, 1);
+      scene.next(/create .*rec\/2/, "lost", 100);
+      const refused = await host.append("k2");
+      assert.deepEqual([refused.code, refused.details], ["unavailable", { outcome: "unknown" }]);
+      const [name = ""] = scene.duties("tend");
+      await fire(scene, host, name);
+      // By now there is nothing else that keeps it.
+      await scene.advance(times.tend);
+      await fire(scene, host, name);
+      assert.deepEqual(scene.duties("tend"), [name]);
+      await scene.advance(times.drop);
+      await fire(scene, host, name);
+      assert.deepEqual(scene.duties("tend"), []);
+    },
+  ],
+  [
+    "C7: a time to live of which the directory was not told does not hold: nothing is written, and the caller hears so",
+    async (part) => {
+      const { scene, host } = await standing(part, 1);
+      await scene.advance(times.tend);
+      scene.next(/report/, "lost", 100);
+      const refused = await host.configure("ttl", 60_000);
+      assert.deepEqual([refused.code, refused.details], ["unavailable", { outcome: "none" }]);
+      assert.equal(scene.row("rec/2"), undefined);
+      assert.equal((await host.read()).version, 1);
+    },
+  ],
+  [
+    "C5: a last look that took half of D is no last look: it is looked again before the turn is acknowledged",
+    async (part) => {
+      const { scene, host } = await standing(part, 1);
+      // So that reminders are trusted for longer than looks.
+      Object.assign(scene.settings, { tendMs: times.drop });
+      await scene.advance(times.drop / 2);
+      scene.next(/read .*page\/1$/, () => {
+        scene.wall += times.drop / 2;
+      });
+      scene.asked();
+      assert.equal((await host.append("k2")).version, 2);
+      const looks = scene.asked().filter((call) => /^read (page\/1|tombstone)$/.test(call));
+      assert.deepEqual(looks, ["read page/1", "read tombstone", "read page/1", "read tombstone"]);
+    },
+  ],
+];
