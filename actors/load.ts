@@ -103,7 +103,7 @@ class Loading {
       // A bulk read is no snapshot, and among records that were sealed there may be ghosts: what is wrong with them must be so twice, and no page come.
       const stable = (read.gap === undefined || read.gap.message === gap) && isYoung(at, this.#ports);
       if (page !== undefined) folded = await this.#goOn(folded, page);
-      else if (stable && tombstone !== undefined) return this.#done({ ...folded, state: this.#ended(folded.state) }, at, true);
+      else if (tombstone !== undefined) return this.#done({ ...folded, state: this.#ended(folded.state) }, at, true);
       else if (stable && read.gap === undefined) return this.#done(folded, at, false);
       else if (stable) throw read.gap;
       gap = read.gap?.message ?? "";

@@ -32,6 +32,7 @@ export const loadClaims: readonly Claim<Part>[] = [
     async (part) => {
       const { scene } = await standing(part, 40);
       assert.equal((await scene.host().read({ limit: 1 })).version, 40);
+      assert.equal(scene.asked().length, 3);
       assert.equal((await scene.host().append("k41")).version, 41);
     },
   ],
@@ -58,6 +59,27 @@ export const loadClaims: readonly Claim<Part>[] = [
       const [first, then] = [`read head keys tombstone ${range(1, 32)}`, `read tombstone page/1 ${range(33, 40)} ${range(50, 58)}`];
       assert.deepEqual(scene.asked(), [first, then]);
       assert.equal((await scene.host().read({ at: 51 })).code, "not_found");
+      scene.asked();
+      assert.equal(contents(await scene.host().read()).length, 50);
+      assert.deepEqual(scene.asked(), ["read head keys tombstone", `read tombstone page/1 ${range(1, 58)}`]);
+    },
+  ],
+  [
+    "a load that is never over in time gives up, and says so",
+    async (part) => {
+      const { scene } = await standing(part, 2);
+      let rounds = 0;
+      scene.next(
+        /read .*rec/,
+        () => {
+          scene.wall += HALF;
+          rounds++;
+        },
+        1_000,
+      );
+      const refused = await scene.host().read();
+      assert.deepEqual([refused.code, refused.details], ["unavailable", { outcome: "none" }]);
+      assert.ok(rounds > 2 && rounds < 100);
     },
   ],
   [
@@ -111,8 +133,8 @@ export const loadClaims: readonly Claim<Part>[] = [
         assert.deepEqual([broken.code, broken.details], ["internal", { broken: 4 }]);
       }
       assert.equal((await stranger.append("k4 again")).version, 4);
-      assert.equal((await stranger.append("k5")).version, 5);
-      await leave(stranger);
+      // It does not name what stands there now.
+      assert.equal((await scene.host().append("k5")).version, 5);
       assert.equal((await scene.host().ask("verify", {})).version, 5);
     },
   ],
@@ -185,7 +207,8 @@ export const loadClaims: readonly Claim<Part>[] = [
       scene.drop("rec/3", "rec/4");
       let seen: Reply[] = [];
       // The sleeper has created rec/3, and not yet found out that it is a ghost.
-      scene.next(/read .*page\/1$/, async () => {
+      scene.next(/^read \S*page\/1$/, async () => {
+        assert.ok(scene.row("rec/3"));
         seen = await strangersRead(scene);
       });
       assert.equal((await sleeper.append("ghost")).version, 6);

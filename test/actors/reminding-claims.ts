@@ -68,7 +68,7 @@ export const remindingClaims: readonly Claim<Part>[] = [
       // So that reminders are trusted for longer than looks.
       Object.assign(scene.settings, { tendMs: times.drop });
       await scene.advance(times.drop / 2);
-      scene.next(/read .*page\/1$/, () => {
+      scene.next(/^read \S*page\/1$/, () => {
         scene.wall += times.drop / 2;
       });
       scene.asked();
