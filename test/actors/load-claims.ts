@@ -295,8 +295,10 @@ export const loadClaims: readonly Claim<Part>[] = [
         scene.next(at, async (apply) => {
           if (at.source.includes("head")) apply();
           await other.ask("append", { key: "k3", items: [{ role: "user", content: "of ann", subjects: ["ann"] }] });
+          await other.append("k4");
+          await leave(other);
         });
-        assert.deepEqual(contents(await scene.host().read()), ["k1", "k2", "of ann"]);
+        assert.deepEqual(contents(await scene.host().read()), ["k1", "k2", "of ann", "k4"]);
       }
     },
   ],
