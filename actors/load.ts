@@ -127,11 +127,17 @@ class Loading {
     return { state, keys: this.#keys, table: { etag: this.#table.etag }, proven: at, sealed, unsealed: at, buried };
   }
 
-  /** From the head on, if the record that it names stands and is the same, else from the beginning: a head is only a hint. */
-  async #begin(hot: Hot, { head, early, needs }: Found): Promise<Round & { readonly folded: Folded }> {
-    const hint = head === undefined ? undefined : decodeHead(this.#ports.codec, this.#a, this.#keys, head.value);
+  /** From the head on, if it can be gone by, else from the beginning. */
+  async #begin(hot: Hot, found: Found): Promise<Round & { readonly folded: Folded }> {
+    const hint = found.head === undefined ? undefined : decodeHead(this.#ports.codec, this.#a, this.#keys, found.head.value);
+    const atHead = hint === undefined ? undefined : await this.#beginAt(hint, hot, found);
+    if (hint !== undefined && atHead !== undefined) return { folded: hint, ...atHead };
     const folded = this.#nothing();
-    if (hint === undefined) return { folded, ...(await this.#readOn(folded, early)) };
+    return { folded, ...(await this.#readOn(folded, found.early)) };
+  }
+
+  /** What comes after the head, if the record that it names stands and is the same: it is only a hint. */
+  async #beginAt(hint: Folded, hot: Hot, { early, needs }: Found): Promise<Round | undefined> {
     const { state, sealed } = hint;
     const besides = range(early.length + 1, Math.min(needs, state.version - 1, recordsPerBulk(state) - AHEAD - 1));
     const reading = this.#readRound([...besides, ...range(state.version, state.version + AHEAD)], sealed);
@@ -142,9 +148,9 @@ class Loading {
     this.#a.head = state.version;
     const [, bytes] = rows[besides.length] ?? [];
     const named = bytes === undefined ? undefined : this.#decode(state.version, bytes);
-    if (named === undefined || named.digest !== state.digest) return { folded, ...(await this.#readOn(folded, early)) };
+    if (named === undefined || named.digest !== state.digest) return undefined;
     if (state.version > sealed.to) this.#besides.set(state.version, named);
-    return { folded: hint, ...ends, rows: rows.slice(besides.length + 1) };
+    return { ...ends, rows: rows.slice(besides.length + 1) };
   }
 
   /** The records after those folded and those read. */

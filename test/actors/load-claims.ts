@@ -306,7 +306,7 @@ export const loadClaims: readonly Claim<Part>[] = [
     "where the store does not answer, a load says so and asks no further; what was held before is held on",
     async (part) => {
       const { scene, host } = await standing(part, 2);
-      for (const what of [/read .*head/, /read .*rec\/1 /]) {
+      for (const what of [/read .*head/, /read .*rec\/1/, /read .*tombstone/, /read .*page/]) {
         scene.next(what, "lost");
         const refused = await scene.host().read();
         assert.deepEqual([refused.code, refused.details], ["unavailable", { outcome: "none" }]);

@@ -6,6 +6,13 @@ async function fire(scene: Scene, host: SceneHost, name: string): Promise<void> 
   for (let i = 0; i < 4 && scene.duties("tend").includes(name); i++) await host.remind(name);
 }
 
+/** The same, until nothing else keeps it: what was gathered for the bus and the directory goes out meanwhile. */
+async function fireUntilQuiet(scene: Scene, host: SceneHost, name: string): Promise<void> {
+  await fire(scene, host, name);
+  await scene.advance(times.tend);
+  await fire(scene, host, name);
+}
+
 export const remindingClaims: readonly Claim<Part>[] = [
   [
     "C7: who finds nothing left to do cancels its own reminder at once, and another's when it has seen it for long enough",
@@ -13,9 +20,7 @@ export const remindingClaims: readonly Claim<Part>[] = [
       const { scene, host } = await standing(part, 2);
       const [name = ""] = scene.duties("tend");
       const other = scene.host();
-      await fire(scene, other, name);
-      // What is gathered for the bus and the directory goes out meanwhile; then it sees the reminder with nothing left to do.
-      await scene.advance(times.tend);
+      await fireUntilQuiet(scene, other, name);
       for (let waited = 0; waited < times.drop; waited += times.drop / 2) {
         await fire(scene, other, name);
         assert.deepEqual(scene.duties("tend"), [name]);
@@ -25,9 +30,7 @@ export const remindingClaims: readonly Claim<Part>[] = [
       assert.deepEqual(scene.duties("tend"), []);
       await host.append("k3");
       const [own = ""] = scene.duties("tend");
-      await fire(scene, host, own);
-      await scene.advance(times.tend);
-      await fire(scene, host, own);
+      await fireUntilQuiet(scene, host, own);
       assert.deepEqual(scene.duties("tend"), []);
     },
   ],
@@ -39,10 +42,7 @@ export const remindingClaims: readonly Claim<Part>[] = [
       const refused = await host.append("k2");
       assert.deepEqual([refused.code, refused.details], ["unavailable", { outcome: "unknown" }]);
       const [name = ""] = scene.duties("tend");
-      await fire(scene, host, name);
-      // By now there is nothing else that keeps it.
-      await scene.advance(times.tend);
-      await fire(scene, host, name);
+      await fireUntilQuiet(scene, host, name);
       assert.deepEqual(scene.duties("tend"), [name]);
       await scene.advance(times.drop);
       await fire(scene, host, name);

@@ -77,7 +77,7 @@ export const turnClaims: readonly Claim<Part>[] = [
       scene.asked();
       const again = await host.append("k2");
       assert.deepEqual([again.ok, again.version], [true, 2]);
-      assert.equal(scene.asked().filter((call) => call === "read rec/3 tombstone page/1").length, 1);
+      assert.equal(scene.asked().filter((call) => call.includes("tombstone page/1")).length, 2);
     },
   ],
   [

@@ -112,8 +112,8 @@ export const brokenRules: readonly BrokenRule[] = [
     rule: "C6: a head is only a hint",
     broken: "the record that it names is not looked at",
     file: "actors/load.ts",
-    find: `    if (named === undefined || named.digest !== state.digest) return { folded, ...(await this.#readOn(folded, early)) };\n`,
-    by: `    if (named?.digest !== state.digest) return { folded: hint, ...ends, rows: rows.slice(besides.length + 1) };\n`,
+    find: `    if (named === undefined || named.digest !== state.digest) return undefined;\n`,
+    by: `    if (named?.digest !== state.digest) return { ...ends, rows: rows.slice(besides.length + 1) };\n`,
     seed: undefined,
   },
   {
