@@ -74,6 +74,7 @@ export class Activation {
 /** The records' keys in the store (C1): none is ever used for anything else, or twice. */
 export const keyOf = {
   record: (id: ContextId, version: number): string => `${id}/rec/${version}`,
+  records: (id: ContextId, versions: readonly number[]): string[] => versions.map((version) => keyOf.record(id, version)),
   page: (id: ContextId, number: number): string => `${id}/page/${number}`,
   head: (id: ContextId): string => `${id}/head`,
   table: (id: ContextId): string => `${id}/keys`,

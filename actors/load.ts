@@ -28,7 +28,7 @@ async function readAll(a: Activation, ports: Ports, hot: Hot, call: Call, needs:
     const at = proofNow(ports.clock);
     // Versions that were asked for by number do not wait for the head. "All" does: they may be three.
     const early = needs < Infinity ? range(1, Math.min(needs, limits.records_per_first_bulk)) : [];
-    const keys = [keyOf.head(a.id), keyOf.table(a.id), keyOf.tombstone(a.id), ...early.map((version) => keyOf.record(a.id, version))];
+    const keys = [keyOf.head(a.id), keyOf.table(a.id), keyOf.tombstone(a.id), ...keyOf.records(a.id, early)];
     const [head, table, tombstone, ...records] = await ports.store.read(keys, call);
     // The key table is written before the first record and deleted after the tombstone: without it there is nothing else to read.
     if (table === undefined) return loadNothing(a, ports, at, tombstone !== undefined);
@@ -162,7 +162,7 @@ class Loading {
 
   async #readRound(versions: readonly number[], { page }: Sealed): Promise<Round> {
     const { id } = this.#a;
-    const keys = [keyOf.tombstone(id), keyOf.page(id, page + 1), ...versions.map((version) => keyOf.record(id, version))];
+    const keys = [keyOf.tombstone(id), keyOf.page(id, page + 1), ...keyOf.records(id, versions)];
     const [tombstone, next, ...records] = await this.#ports.store.read(keys, this.#call);
     return { tombstone, page: next, rows: rowsOf(versions, records) };
   }
@@ -240,8 +240,7 @@ class Loading {
   }
 
   async #readMany(versions: readonly number[]): Promise<Rows> {
-    const keys = versions.map((version) => keyOf.record(this.#a.id, version));
-    return rowsOf(versions, await this.#ports.store.read(keys, this.#call));
+    return rowsOf(versions, await this.#ports.store.read(keyOf.records(this.#a.id, versions), this.#call));
   }
 
   async #read(key: string): Promise<Stored | undefined> {

@@ -67,10 +67,7 @@ async function readUnsealed(
   keep: (version: number, bytes: Uint8Array | undefined) => void,
 ): Promise<void> {
   if (versions.length === 0) return;
-  const found = await ports.store.read(
-    versions.map((version) => keyOf.record(a.id, version)),
-    call,
-  );
+  const found = await ports.store.read(keyOf.records(a.id, versions), call);
   // Only now is it known that none of them was dropped and written again before it was read.
   if (!isYoung(loaded.unsealed, ports)) throw outdated(a);
   for (const [i, version] of versions.entries()) keep(version, found[i]?.value);

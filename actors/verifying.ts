@@ -115,8 +115,7 @@ async function readOn(a: Activation, page: number, versions: readonly number[], 
     const looked = proofNow(ports.clock);
     const [stored] = await ports.store.read([keyOf.page(a.id, page)], call);
     if (stored !== undefined) return { sealed: ports.codec.decodePage(stored.value), found: [] };
-    const keys = versions.map((version) => keyOf.record(a.id, version));
-    const found = await ports.store.read(keys, call);
+    const found = await ports.store.read(keyOf.records(a.id, versions), call);
     // They may have been sealed and dropped since, and something else written under their keys (C5): then look again.
     if (isYoung(looked, ports)) return { sealed: undefined, found: found.map((record) => record?.value) };
   }
