@@ -95,6 +95,14 @@ export class Hot {
     return this.#contexts.get(id)?.entries.get(version);
   }
 
+  /** It was used just now. */
+  touch(id: ContextId): void {
+    const context = this.#contexts.get(id);
+    if (context === undefined) return;
+    this.#contexts.delete(id);
+    this.#contexts.set(id, context);
+  }
+
   put(id: ContextId, entry: Entry): void {
     const context = this.#contexts.get(id) ?? { bytes: 0, entries: new Map<number, Entry>() };
     const before = context.entries.get(entry.version);
@@ -102,8 +110,8 @@ export class Hot {
     context.entries.set(entry.version, entry);
     context.bytes += added;
     this.#bytes += added;
-    this.#contexts.delete(id);
     this.#contexts.set(id, context);
+    this.touch(id);
     for (const [oldest] of this.#contexts) {
       if (this.#bytes <= this.#limits.bytes_hot || oldest === id) break;
       this.forget(oldest);

@@ -6,6 +6,7 @@ import { apply, breach, emptyState, type State } from "../core/state.ts";
 import { ContextError } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
 import { type Activation, ageOf, type Hot, isYoung, keyOf, type Loaded, type Proof, proofNow } from "./activation.ts";
+import { broken, decodeHead, decodeRecord, decodeRecords, type Row, type Standing, stands } from "./decoding.ts";
 import type { Call, Codec, ContextKeys, Ports, Sealed, Stored } from "./ports.ts";
 
 /** How many records beyond the head's version the first read asks for. */
@@ -28,17 +29,17 @@ async function readAll(a: Activation, ports: Ports, hot: Hot, call: Call, needs:
     const at = proofNow(ports.clock);
     // Versions that were asked for by number do not wait for the head. "All" does: they may be three.
     const early = needs < Infinity ? range(1, Math.min(needs, limits.records_per_first_bulk)) : [];
-    const keys = [keyOf.head(a.id), keyOf.table(a.id), keyOf.tombstone(a.id), ...keyOf.records(a.id, early)];
-    const [head, table, tombstone, ...records] = await ports.store.read(keys, call);
+    const asked = ports.store.read([keyOf.head(a.id), keyOf.table(a.id), keyOf.tombstone(a.id)], call);
+    const reading = early.length === 0 ? Promise.resolve([]) : readRows(a, early, ports, call);
+    reading.catch(() => {}); // It is heard where it is needed.
+    const [head, table, tombstone] = await asked;
     // The key table is written before the first record and deleted after the tombstone: without it there is nothing else to read.
     if (table === undefined) return loadNothing(a, ports, at, tombstone !== undefined);
     const loading = new Loading(a, ports, call, table);
     try {
-      const loaded = await loading.run(hot, { head, early: rowsOf(early, records), needs });
-      if (!loading.keyless || (await hasSameKeys(a, table.etag, ports, call))) {
-        loading.keep(hot);
-        return loaded;
-      }
+      const loaded = await loading.run(hot, { head, early, reading, needs });
+      loading.keep(hot);
+      return loaded;
     } catch (reason) {
       if (isUnavailable(reason) || (await hasSameKeys(a, table.etag, ports, call))) throw reason;
     }
@@ -46,8 +47,8 @@ async function readAll(a: Activation, ports: Ports, hot: Hot, call: Call, needs:
   throw tooFast();
 }
 
-/** Whether `table` still is the key table. Another activation may have added keys since: what they open looks broken or erased without them. */
-export async function hasSameKeys(a: Activation, table: string | undefined, ports: Ports, call: Call): Promise<boolean> {
+/** Whether `table` still is the key table. Another activation may have added keys since: what they open looks broken without them. */
+async function hasSameKeys(a: Activation, table: string | undefined, ports: Ports, call: Call): Promise<boolean> {
   const [now] = await ports.store.read([keyOf.table(a.id)], call);
   return now?.etag === table;
 }
@@ -66,10 +67,14 @@ const NOT_SEALED: Sealed = { page: 0, to: 0 };
 
 /** What was read of a context so far: the fold up to a version, and the last page that is in it. */
 type Folded = { readonly state: State; readonly sealed: Sealed };
-type Row = readonly [version: number, bytes: Uint8Array | undefined];
 type Rows = readonly Row[];
-/** What was read with the key table, and how many of the first versions a caller needs. */
-type Found = { readonly head: Stored | undefined; readonly early: Rows; readonly needs: number };
+/** What was read with the key table, which of the first versions are being read beside it, and how many of them a caller needs. */
+type Found = {
+  readonly head: Stored | undefined;
+  readonly early: readonly number[];
+  readonly reading: Promise<Rows>;
+  readonly needs: number;
+};
 /** Records, and the two that say whether records may have been dropped, of one bulk read. */
 type Round = { readonly tombstone: Stored | undefined; readonly page: Stored | undefined; readonly rows: Rows };
 
@@ -79,8 +84,6 @@ class Loading {
   readonly #call: Call;
   readonly #table: Stored;
   readonly #keys: ContextKeys;
-  /** Whether a content had no key: it was erased, or the key table is older than the record. */
-  keyless = false;
   /** What was folded, and what was read besides: kept for readers once it is known that none of it is a ghost. */
   readonly #folded = new Map<number, Entry>();
   readonly #besides = new Map<number, Entry>();
@@ -133,16 +136,16 @@ class Loading {
     const atHead = hint === undefined ? undefined : await this.#beginAt(hint, hot, found);
     if (hint !== undefined && atHead !== undefined) return { folded: hint, ...atHead };
     const folded = this.#nothing();
-    return { folded, ...(await this.#readOn(folded, found.early)) };
+    return { folded, ...(await this.#readOn(folded, await found.reading)) };
   }
 
   /** What comes after the head, if the record that it names stands and is the same: it is only a hint. */
-  async #beginAt(hint: Folded, hot: Hot, { early, needs }: Found): Promise<Round | undefined> {
+  async #beginAt(hint: Folded, hot: Hot, { early, reading: before, needs }: Found): Promise<Round | undefined> {
     const { state, sealed } = hint;
     const besides = range(early.length + 1, Math.min(needs, state.version - 1, recordsPerBulk(state) - AHEAD - 1));
     const reading = this.#readRound([...besides, ...range(state.version, state.version + AHEAD)], sealed);
     reading.catch(() => {}); // It is heard below, unless what was read before is broken.
-    this.#keepBesides(hot, hint, early);
+    this.#keepBesides(hot, hint, await before);
     const { rows, ...ends } = await reading;
     this.#keepBesides(hot, hint, rows);
     this.#a.head = state.version;
@@ -169,9 +172,14 @@ class Loading {
 
   /** Records before the head's: the fold begins behind them, but readers will ask. */
   #keepBesides(hot: Hot, { state, sealed }: Folded, rows: Rows): void {
-    for (const [version, bytes] of rows)
-      if (version > sealed.to && version < state.version && bytes !== undefined)
-        this.#besides.set(version, hot.get(this.#a.id, version) ?? this.#decode(version, bytes));
+    const unknown: Standing[] = [];
+    for (const [version, bytes] of rows) {
+      if (version <= sealed.to || version >= state.version || bytes === undefined) continue;
+      const entry = hot.get(this.#a.id, version);
+      if (entry === undefined) unknown.push([version, bytes]);
+      else this.#besides.set(version, entry);
+    }
+    for (const entry of this.#decodeAll(unknown)) this.#besides.set(entry.version, entry);
   }
 
   #nothing(): Folded {
@@ -183,15 +191,16 @@ class Loading {
     let state = from;
     let rows = known;
     for (let round = 0; round < limits.versions_per_context; round++) {
-      if (rows.length === 0) rows = await this.#readMany(range(state.version + 1, state.version + recordsPerBulk(state)));
-      for (const [i, [version, bytes]] of rows.entries()) {
-        if (bytes === undefined)
-          return rows.slice(i).some(([, later]) => later !== undefined) ? { state, gap: broken(version, "it is missing") } : { state };
-        const entry = this.#decode(version, bytes);
+      if (rows.length === 0)
+        rows = await readRows(this.#a, range(state.version + 1, state.version + recordsPerBulk(state)), this.#ports, this.#call);
+      const absent = rows.findIndex((row) => !stands(row));
+      const following = absent < 0 ? rows : rows.slice(0, absent);
+      for (const entry of this.#decodeAll(following.filter(stands))) {
         const wrong = breach(state, entry);
-        if (wrong !== undefined) return { state, gap: broken(version, wrong) };
+        if (wrong !== undefined) return { state, gap: broken(entry.version, wrong) };
         state = this.#take(state, entry);
       }
+      if (absent >= 0) return rows.slice(absent).some(stands) ? { state, gap: broken(state.version + 1, "it is missing") } : { state };
       rows = [];
     }
     throw new ContextError("internal", "the context has more records than it may have");
@@ -234,13 +243,11 @@ class Loading {
   }
 
   #decode(version: number, bytes: Uint8Array): Entry {
-    const entry = decodeRecord(this.#ports.codec, this.#a, this.#keys, version, bytes);
-    this.keyless ||= entry.contents.includes(null);
-    return entry;
+    return decodeRecord(this.#ports.codec, this.#a, this.#keys, version, bytes);
   }
 
-  async #readMany(versions: readonly number[]): Promise<Rows> {
-    return rowsOf(versions, await this.#ports.store.read(keyOf.records(this.#a.id, versions), this.#call));
+  #decodeAll(records: readonly Standing[]): Iterable<Entry> {
+    return decodeRecords(this.#ports.codec, this.#a, this.#keys, records);
   }
 
   async #read(key: string): Promise<Stored | undefined> {
@@ -249,28 +256,12 @@ class Loading {
   }
 }
 
+export async function readRows(a: Activation, versions: readonly number[], ports: Ports, call: Call): Promise<Rows> {
+  return rowsOf(versions, await ports.store.read(keyOf.records(a.id, versions), call));
+}
+
 const rowsOf = (versions: readonly number[], found: readonly (Stored | undefined)[]): Row[] =>
   versions.map((version, i) => [version, found[i]?.value]);
-
-export const broken = (version: number, why: string, cause?: unknown): ContextError =>
-  new ContextError("internal", `record ${version} is broken: ${why}`, { details: { broken: version }, cause });
-
-export function decodeRecord(codec: Codec, a: Activation, keys: ContextKeys, version: number, bytes: Uint8Array, thorough = false): Entry {
-  try {
-    return codec.decode(a.id, keys, bytes, thorough);
-  } catch (cause) {
-    throw broken(version, cause instanceof ContextError ? cause.message.replace(/^\[\w+\] /, "") : "it does not decode", cause);
-  }
-}
-
-/** Undefined where the head is of no use. */
-export function decodeHead(codec: Codec, a: Activation, keys: ContextKeys, bytes: Uint8Array) {
-  try {
-    return codec.decodeHead(a.id, keys, bytes);
-  } catch {
-    return undefined; // Whatever is wrong with a hint, the records say what is right.
-  }
-}
 
 /** How many records one call may ask for, going by the largest that was seen. */
 export const recordsPerBulk = (state: Pick<State, "largest" | "version"> | undefined): number =>

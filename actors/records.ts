@@ -3,7 +3,8 @@
 import type { Entry } from "../core/record.ts";
 import { ContextError } from "../protocol/errors.ts";
 import { type Activation, isYoung, keyOf, type Loaded } from "./activation.ts";
-import { broken, decodeRecord, hasSameKeys, range, recordsPerBulk } from "./load.ts";
+import { broken, decodeRecords, type Row, stands } from "./decoding.ts";
+import { range, readRows, recordsPerBulk } from "./load.ts";
 import type { Call, Ports, Stored } from "./ports.ts";
 import type { World } from "./world.ts";
 
@@ -39,9 +40,10 @@ async function fetch(
     const entry = hot.get(a.id, version);
     if (entry !== undefined) batch.set(version, entry);
   }
+  hot.touch(a.id);
   const missing = versions.filter((version) => !batch.has(version));
-  const keep = (version: number, bytes: Uint8Array | undefined): void => {
-    if (bytes !== undefined) batch.set(version, decodeRecord(ports.codec, a, loaded.keys, version, bytes));
+  const keep = (rows: readonly Row[]): void => {
+    for (const entry of decodeRecords(ports.codec, a, loaded.keys, rows.filter(stands))) batch.set(entry.version, entry);
   };
   // What a page holds is read from there: its records were dropped, and under a dropped record's key there may be a ghost (C5).
   const sealed = missing.filter((version) => version <= loaded.sealed.to);
@@ -49,28 +51,22 @@ async function fetch(
     const [stored]: (Stored | undefined)[] = await ports.store.read([keyOf.page(a.id, page)], call);
     if (stored === undefined) throw new ContextError("internal", `page ${page} is missing`);
     const { from, records } = ports.codec.decodePage(stored.value);
-    for (const version of sealed) if (version >= from && !batch.has(version)) keep(version, records[version - from]);
+    keep(sealed.filter((version) => version >= from && !batch.has(version)).map((version): Row => [version, records[version - from]]));
   }
-  await readUnsealed(a, loaded, missing.slice(sealed.length), ports, call, keep);
-  const keyless = [...batch.values()].some((entry) => entry.contents.includes(null));
-  if (keyless && !(await hasSameKeys(a, loaded.table?.etag, ports, call))) throw outdated(a);
-  for (const entry of batch.values()) hot.put(a.id, entry);
+  keep(await readUnsealed(a, loaded, missing.slice(sealed.length), ports, call));
+  for (const version of missing) {
+    const entry = batch.get(version);
+    if (entry !== undefined) hot.put(a.id, entry);
+  }
   return batch;
 }
 
-async function readUnsealed(
-  a: Activation,
-  loaded: Loaded,
-  versions: readonly number[],
-  ports: Ports,
-  call: Call,
-  keep: (version: number, bytes: Uint8Array | undefined) => void,
-): Promise<void> {
-  if (versions.length === 0) return;
-  const found = await ports.store.read(keyOf.records(a.id, versions), call);
+async function readUnsealed(a: Activation, loaded: Loaded, versions: readonly number[], ports: Ports, call: Call): Promise<readonly Row[]> {
+  if (versions.length === 0) return [];
+  const rows = await readRows(a, versions, ports, call);
   // Only now is it known that none of them was dropped and written again before it was read.
   if (!isYoung(loaded.unsealed, ports)) throw outdated(a);
-  for (const [i, version] of versions.entries()) keep(version, found[i]?.value);
+  return rows;
 }
 
 /** What the activation holds is of no use to a reader any more: the next one reads it anew. */

@@ -7,7 +7,8 @@ import type { Verify } from "../protocol/contract.ts";
 import { ContextError, type Refusal, refuse } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
 import { type Activation, isYoung, keyOf, proofNow } from "./activation.ts";
-import { decodeHead, decodeRecord, range, recordsPerBulk } from "./load.ts";
+import { decodeHead, decodeRecord } from "./decoding.ts";
+import { range, recordsPerBulk } from "./load.ts";
 import type { Call, Codec, ContextKeys } from "./ports.ts";
 import type { World } from "./world.ts";
 

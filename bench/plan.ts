@@ -13,6 +13,8 @@ export interface Plan {
   readonly floor: Phase;
   /** Contexts that are loaded in each round, of each kind. */
   readonly loads: number;
+  /** How long contexts are left alone before they are loaded: their reminders load them too, until their heads are written. */
+  readonly restMs: number;
   /** Loads before the first round, which are not measured: the code is warm, the contexts are not. */
   readonly warmLoads: number;
   /** Pairs of contexts in which a late turn is held against an early one, how late it is, and how many turns around it count. */
@@ -31,6 +33,7 @@ export const wholePlan = (rounds: number): Plan => ({
   ebbMs: EBB_MS,
   floor: { warmMs: 1_000, ms: 6_000 },
   loads: 40,
+  restMs: 2 * limits.tend_period_ms + EBB_MS,
   warmLoads: 600,
   growth: { pairs: 20, late: 1_000, around: 10 },
   live: { few: 100, many: 10_000, warmMs: limits.tend_period_ms + EBB_MS, ms: 6_000 },
@@ -44,6 +47,7 @@ export const quickPlan = (rounds: number): Plan => ({
   ebbMs: 500,
   floor: { warmMs: 500, ms: 1_500 },
   loads: 10,
+  restMs: 0,
   warmLoads: 20,
   growth: { pairs: 3, late: 200, around: 10 },
   live: { few: 20, many: 200, warmMs: 500, ms: 1_500 },

@@ -5,7 +5,6 @@
 // but has no key cannot make a record that we would take, not even the last one, which no later record vouches for.
 
 import { createCipheriv, createDecipheriv, createSecretKey, hash, timingSafeEqual } from "node:crypto";
-import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { Packr } from "msgpackr";
 import type { Codec, ContextKeys, Die, Sealed } from "../actors/ports.ts";
 import type { Draft, Entry } from "../core/record.ts";
@@ -14,10 +13,10 @@ import { Keys } from "../core/state.ts";
 import { ContextError } from "../protocol/errors.ts";
 import type { ContextId } from "../protocol/ids.ts";
 import { RawJson } from "../protocol/json.ts";
-import { limits } from "../protocol/limits.ts";
 import { Policy } from "../protocol/policy.ts";
 import { instant } from "../protocol/units.ts";
 import { type ContentKeys, OpenKeys } from "./context-keys.ts";
+import { deflate, inflate, inflateAll, type Resting } from "./deflate.ts";
 import type { Keyring } from "./keyring.ts";
 import { isHead, isPage, isRecord, isTable, isTombstone, type Shape } from "./shapes.ts";
 import { packSkeleton, unpackSkeleton } from "./skeleton.ts";
@@ -25,11 +24,6 @@ import { packSkeleton, unpackSkeleton } from "./skeleton.ts";
 const FORMAT = 1;
 const NONCE = 12;
 const TAG = 16;
-/** Below this many bytes compression does not pay for itself. */
-const DEFLATE_FROM = 96;
-/** Of recorded conversations it keeps within two hundredths of what zlib's default of 6 does, in two thirds to nine tenths of its time. */
-const LEVEL = 3;
-const [PLAIN, DEFLATED] = [0, 1];
 const RECORD_DOMAIN = Buffer.from("strata/record/1\0");
 const HEAD_DOMAIN = Buffer.from("strata/head/1\0");
 const GENESIS_DOMAIN = "strata/genesis/1\0";
@@ -114,23 +108,50 @@ export class RecordCodec implements Codec {
   }
 
   decode(id: ContextId, keys: ContextKeys, bytes: Uint8Array, thorough = false): Entry {
+    const [entry] = this.#decodeTogether(id, keys, [bytes], thorough);
+    if (entry === undefined) throw new Error("a record was decoded to nothing");
+    return entry;
+  }
+
+  decodeAll(id: ContextId, keys: ContextKeys, records: readonly Uint8Array[]): (() => Entry)[] {
+    try {
+      return this.#decodeTogether(id, keys, records, false).map((entry) => () => entry);
+    } catch {
+      return records.map((bytes) => () => this.decode(id, keys, bytes)); // Which of them is it?
+    }
+  }
+
+  #decodeTogether(id: ContextId, keys: ContextKeys, records: readonly Uint8Array[], thorough: boolean): Entry[] {
+    const opened = records.map((bytes) => this.#openContents(id, keys, bytes));
+    const plain = inflateAll(opened.flatMap(({ contents }) => contents.filter((content) => content !== null)));
+    return opened.map(({ entry, contents }) => ({ ...entry, contents: contents.map((content, i) => textOf(content, i)) }));
+
+    function textOf(content: Content | null, position: number): string | null {
+      if (content === null) return null;
+      const text = plain(content);
+      if (thorough && !equal(content.digestOf(text), content.digest))
+        throw new ContextError("internal", `content ${position} is not the one that its skeleton names`);
+      return text.toString();
+    }
+  }
+
+  /** A record with its contents decrypted, and null in place of those that were erased. */
+  #openContents(id: ContextId, keys: ContextKeys, bytes: Uint8Array) {
     const { leaf } = own(keys);
     const { skeleton, digest, sealed } = this.#open(keys, bytes);
     const { draft, attempt, digests } = unpackSkeleton(skeleton);
     if (sealed.length !== digests.length) throw new ContextError("internal", `it holds ${sealed.length} contents, not ${digests.length}`);
     const place = `${id}/${draft.version}/${Buffer.from(attempt, "latin1").toString("hex")}`;
-    const contents = sealed.map((content, i) => {
+    const sizes = sizesOf(draft);
+    const contents = sealed.map((content, i): Content | null => {
       const open = (): ContentKeys => leaf(draft.firstContent + i, draft.items[i]?.subjects ?? []);
       // Whose key is there was not erased: somebody took it out.
       if (content === null && !isErased(open)) throw new ContextError("internal", `content ${i} is missing, and it was not erased`);
       if (content === null) return null;
-      const { key, digest: digestContent } = open();
-      const plain = decrypt(key, additional(place, i), content);
-      if (thorough && !equal(digestContent(plain), digests[i]))
-        throw new ContextError("internal", `content ${i} is not the one that its skeleton names`);
-      return plain.toString();
+      const { key, digest } = open();
+      return { body: decrypt(key, additional(place, i), content), bytes: sizes[i] ?? 0, digestOf: digest, digest: digests[i] };
     });
-    return { ...draft, attempt, digest: digest.toString("hex"), contents };
+    return { entry: { ...draft, attempt, digest: digest.toString("hex") }, contents };
   }
 
   attemptOf(keys: ContextKeys, bytes: Uint8Array): string {
@@ -205,7 +226,7 @@ export class RecordCodec implements Codec {
       ended,
       slots: new Map(
         slots.map(([name, content, sealed]) => {
-          const plain = decrypt(leaf(content, []).key, Buffer.from(`${id}/head/${content}`), sealed);
+          const plain = inflate(decrypt(leaf(content, []).key, Buffer.from(`${id}/head/${content}`), sealed));
           return [name, { content, value: RawJson.trusted(plain.toString()) }];
         }),
       ),
@@ -224,12 +245,7 @@ export class RecordCodec implements Codec {
   }
 
   #encrypt(key: Uint8Array, aad: Buffer, plain: Buffer): Buffer {
-    const small = plain.length < DEFLATE_FROM ? plain : deflateRawSync(plain, deflateOptions(plain.length));
-    const deflated = small.length < plain.length;
-    const kept = deflated ? small : plain;
-    const body = Buffer.allocUnsafe(1 + kept.length);
-    body[0] = deflated ? DEFLATED : PLAIN;
-    body.set(kept, 1);
+    const body = deflate(plain);
     const nonce = this.#die.bytes(NONCE);
     const cipher = createCipheriv("aes-256-gcm", createSecretKey(key), nonce).setAAD(aad);
     const secret = cipher.update(body);
@@ -242,14 +258,8 @@ export class RecordCodec implements Codec {
   }
 }
 
-/** A window and tables no larger than the text: zlib spends more time on clearing its default ones than on compressing a kilobyte. */
-function deflateOptions(bytes: number) {
-  const windowBits = Math.min(15, Math.max(9, 33 - Math.clz32(bytes)));
-  return { level: LEVEL, windowBits, memLevel: Math.min(9, Math.max(1, windowBits - 7)), chunkSize: chunkSize(bytes) };
-}
-
-/** The first buffer that zlib fills, big enough to be the only one as a rule: 16 KiB for every kilobyte would be as much work for the collector. */
-const chunkSize = (bytes: number): number => Math.min(16_384, Math.max(64, bytes + 64));
+/** A content that was decrypted, and what its skeleton says of it. */
+type Content = Resting & { readonly digestOf: ContentKeys["digest"]; readonly digest: Buffer | undefined };
 
 type StoredHead = [
   [number, Uint8Array, number, number, number, number, number, number],
@@ -257,6 +267,9 @@ type StoredHead = [
   [string, number, Buffer][],
   [Uint8Array, number[], [number, number][]],
 ];
+
+/** UTF-8 bytes of each content, as the skeleton says. */
+const sizesOf = ({ items, slots }: Draft): number[] => [...items, ...slots].flatMap(({ bytes }) => (bytes === null ? [] : [bytes]));
 
 const own = (keys: ContextKeys): OpenKeys => {
   if (keys instanceof OpenKeys) return keys;
@@ -285,8 +298,7 @@ function decrypt(key: Uint8Array, aad: Buffer, sealed: Buffer): Buffer {
     cipher.setAuthTag(sealed.subarray(sealed.length - TAG));
     const body = cipher.update(sealed.subarray(NONCE, sealed.length - TAG));
     cipher.final(); // Adds nothing; throws where the tag does not match.
-    if (body[0] !== DEFLATED) return body.subarray(1);
-    return inflateRawSync(body.subarray(1), { maxOutputLength: limits.bytes_per_turn, chunkSize: chunkSize(4 * body.length) });
+    return body;
   } catch (cause) {
     throw new ContextError("internal", "a content cannot be opened: it was altered, moved, or encrypted under another key", { cause });
   }

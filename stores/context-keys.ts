@@ -6,6 +6,8 @@ const KEY = 32;
 const SEAL = 16;
 /** The root of contents without a subject; pseudonyms have 16 characters. */
 const NOBODY = "";
+/** The tree of a subject that was forgotten: none of its leaves can be reached. */
+const GONE = new KeyTree([]);
 
 type PackedKeys = {
   readonly secret: Uint8Array;
@@ -76,7 +78,6 @@ export class OpenKeys implements ContextKeys {
   };
 
   #tree(subject: string): KeyTree {
-    const gone = new KeyTree([]);
-    return this.#trees.get(subject) ?? gone;
+    return this.#trees.get(subject) ?? GONE;
   }
 }

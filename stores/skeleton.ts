@@ -10,17 +10,17 @@ import { instant } from "../protocol/units.ts";
 const kinds: readonly Kind[] = ["append", "configure", "expire"];
 const roles: readonly Role[] = ["system", "user", "assistant", "tool", "note"];
 
-type PackedItem = readonly [role: number, bytes: number, digest: Uint8Array, labels: readonly string[], subjects: readonly Uint8Array[]];
-type PackedSlot = readonly [name: string, bytes: number | null, digest: Uint8Array | null];
+type PackedItem = readonly [role: number, bytes: number, digest: Buffer, labels: readonly string[], subjects: readonly Buffer[]];
+type PackedSlot = readonly [name: string, bytes: number | null, digest: Buffer | null];
 type PackedSkeleton = readonly [
   version: number,
-  attempt: Uint8Array,
-  previous: Uint8Array,
+  attempt: Buffer,
+  previous: Buffer,
   at: number,
   kind: number,
   author: string,
-  key: Uint8Array,
-  request: Uint8Array,
+  key: Buffer,
+  request: Buffer,
   firstItem: number,
   firstContent: number,
   published: number,
@@ -30,7 +30,7 @@ type PackedSkeleton = readonly [
 ];
 
 /** `digests` are those of the contents, in their order. */
-export function packSkeleton(draft: Draft, attempt: Uint8Array, digests: readonly Buffer[]): PackedSkeleton {
+export function packSkeleton(draft: Draft, attempt: Buffer, digests: readonly Buffer[]): PackedSkeleton {
   let next = 0;
   const digest = (): Buffer => digests[next++] ?? Buffer.alloc(0);
   return [
@@ -69,24 +69,24 @@ export function unpackSkeleton(packed: PackedSkeleton): {
   const digests: Buffer[] = [];
   const draft: Draft = {
     version,
-    previous: Buffer.from(previous).toString("hex"),
+    previous: previous.toString("hex"),
     at: instant(at),
     kind: kinds[kind] ?? "append",
     author,
-    key: Buffer.from(key).toString("latin1"),
-    request: Buffer.from(request).toString("latin1"),
+    key: key.toString("latin1"),
+    request: request.toString("latin1"),
     firstItem,
     firstContent,
     published,
     items: items.map(([role, bytes, digest, labels, subjects]): ItemMark => {
-      digests.push(Buffer.from(digest));
-      return { role: roles[role] ?? "note", bytes, labels, subjects: subjects.map((s) => Buffer.from(s).toString("latin1")) };
+      digests.push(digest);
+      return { role: roles[role] ?? "note", bytes, labels, subjects: subjects.map((s) => s.toString("latin1")) };
     }),
     slots: slots.map(([name, bytes, digest]): SlotMark => {
-      if (digest !== null) digests.push(Buffer.from(digest));
+      if (digest !== null) digests.push(digest);
       return { name, bytes };
     }),
     policy,
   };
-  return { draft, attempt: Buffer.from(attempt).toString("latin1"), digests };
+  return { draft, attempt: attempt.toString("latin1"), digests };
 }

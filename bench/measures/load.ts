@@ -1,5 +1,6 @@
 // Loads of contexts of 100 turns: the latest version, or a random one. Cold: the host was restarted, and has nothing of the context in memory;
 // its code is warm. Beside it the same dependent reads, bare. Hot: the same again; beside it an answer of as many bytes without a store.
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Growing, unused } from "../client.ts";
 import { forAll, timed } from "../loops.ts";
 import type { Plan } from "../plan.ts";
@@ -21,6 +22,10 @@ export async function measureLoads(rig: Rig, plan: Plan, report: (line: string) 
   await forAll(contexts, BUILDERS, (context) => growTo(TURNS, context, (one) => rig.client.append(one)));
   const bare = Array.from({ length: plan.loads }, unused);
   await forAll(bare, BUILDERS, (one) => growTo(TURNS, one, (written) => rig.floor.write(written)));
+  report(
+    `${rig.store}: loads begin in ${Math.round(plan.restMs / 1_000)} s, when the reminders of the contexts have done what there is to do`,
+  );
+  await sleep(plan.restMs);
   const took = new Map(kinds.map((kind): [string, Took] => [kind, { cold: [], bare: [], hot: [], answer: [] }]));
   for (let round = 1; round <= plan.rounds; round++) {
     await rig.restartHost();

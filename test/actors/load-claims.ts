@@ -50,18 +50,31 @@ export const loadClaims: readonly Claim<Part>[] = [
     },
   ],
   [
-    "a version that is asked for by its number is read with the head, and what comes after it with the head's record",
+    "a version that is asked for by its number is read beside the head, and what comes after it with the head's record",
     async (part) => {
       const { scene, host } = await standing(part, 50);
       await leave(host);
       scene.asked();
       assert.equal(contents(await scene.host().read({ at: 40 })).length, 40);
-      const [first, then] = [`read head keys tombstone ${range(1, 32)}`, `read tombstone page/1 ${range(33, 40)} ${range(50, 58)}`];
-      assert.deepEqual(scene.asked(), [first, then]);
+      const then = `read tombstone page/1 ${range(33, 40)} ${range(50, 58)}`;
+      assert.deepEqual(scene.asked(), ["read head keys tombstone", `read ${range(1, 32)}`, then]);
       assert.equal((await scene.host().read({ at: 51 })).code, "not_found");
       scene.asked();
       assert.equal(contents(await scene.host().read()).length, 50);
       assert.deepEqual(scene.asked(), ["read head keys tombstone", `read tombstone page/1 ${range(1, 58)}`]);
+    },
+  ],
+  [
+    "A2: a record that lies where another belongs is not handed out in its place",
+    async (part) => {
+      const { scene, host } = await standing(part, 4);
+      await leave(host);
+      const moved = scene.row("rec/3")?.value ?? new Uint8Array();
+      scene.set("rec/2", moved);
+      const refused = await scene.host().read({ at: 2 });
+      assert.equal(refused.code, "internal");
+      assert.match(refused.message ?? "", /record 2 is broken: it says version 3 where 2 belongs/);
+      assert.deepEqual(contents(await scene.host().read({ at: 1 })), ["k1"]);
     },
   ],
   [

@@ -29,4 +29,8 @@ export class RememberingCodec extends RecordCodec {
     under.set(bytes, entry);
     return entry;
   }
+
+  override decodeAll(id: ContextId, keys: ContextKeys, records: readonly Uint8Array[]): (() => Entry)[] {
+    return records.map((bytes) => () => this.decode(id, keys, bytes));
+  }
 }

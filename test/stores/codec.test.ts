@@ -95,6 +95,18 @@ test("a record comes back as it was written", () => {
   );
 });
 
+test("records that are decoded together are what each is alone, and one that is broken says so when it is asked for", () => {
+  const book = full();
+  const [first, second, third] = book.written;
+  if (first === undefined || second === undefined || third === undefined) throw new Error("nothing was written");
+  const all = codec.decodeAll(id, book.keys, [first.bytes, second.bytes, third.bytes]);
+  expect(all.map((entry) => entry())).toEqual([first.entry, second.entry, third.entry]);
+  const [whole, broken, after] = codec.decodeAll(id, book.keys, [first.bytes, second.bytes.subarray(0, -1), third.bytes]);
+  expect([whole?.(), after?.()]).toEqual([first.entry, third.entry]);
+  expect(broken).toThrow("[internal]");
+  expect(codec.decodeAll(id, book.keys, [])).toEqual([]);
+});
+
 test("the same turn encoded twice is two attempts", () => {
   const { keys, written: all } = full();
   const [written] = all;

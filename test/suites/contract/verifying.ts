@@ -132,9 +132,12 @@ export function verifying(the: () => Setting): void {
     // What stays broken would go on failing whenever it is tended, in the log of every test that comes after.
     for (const { id, restore } of tampered) {
       await restore();
-      await forget(setting, id);
-      // It is written when a context is forgotten, and may name what was made up.
-      await setting.installation.state.drop(`${id}/head`);
+      await setting.installation.until(`${id} is whole again`, async () => {
+        await forget(setting, id);
+        // It is written when a context is forgotten, and may name what was made up; a reminder may have read it in between.
+        await setting.installation.state.drop(`${id}/head`);
+        return setting.caller.unless("internal", id, "verify");
+      });
       expect(await setting.caller.call(id, "verify")).toMatchObject({ version: LENGTH });
     }
   });
