@@ -2,7 +2,7 @@
 
 import { eventOf } from "../core/record.ts";
 import type { Command } from "../protocol/contract.ts";
-import { type Refusal, refuse } from "../protocol/errors.ts";
+import { ContextError, type Refusal, refuse } from "../protocol/errors.ts";
 import { ContextId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import { Activation, Hot } from "./activation.ts";
@@ -68,7 +68,9 @@ export class ContextActor implements ActorType {
         if (duty === "tend") await tend(a, reminder, this.#world, this.#aftermath, call);
         if (duty === "expire") await expire(a, reminder, this.#world, call, deadline);
       }, call.signal);
-    await this.#world.ports.tracing.span(`${CONTEXT} reminder`, call, work, { attributes: { "strata.reminder": duty ?? "(other)" } });
+    const attributes = { "strata.reminder": duty ?? "(other)" };
+    const refused = await this.#world.ports.tracing.span(`${CONTEXT} reminder`, call, work, { attributes });
+    if (refused !== undefined) throw new ContextError("unavailable", refused.message);
   }
 
   async deactivate(id: string): Promise<void> {

@@ -15,7 +15,7 @@ import {
 } from "../core/query.ts";
 import type { Entry } from "../core/record.ts";
 import type { Command, Diff, History, Read } from "../protocol/contract.ts";
-import { type Refusal, refuse } from "../protocol/errors.ts";
+import { ContextError, type Refusal, refuse } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
 import { type Instant, instant } from "../protocol/units.ts";
 import type { Activation, Loaded } from "./activation.ts";
@@ -33,16 +33,17 @@ type Answer = string | Refusal | Unsure | { readonly refusal: Refusal; readonly 
 export async function ask(a: Activation, query: Query, world: World, call: Call): Promise<string | Refusal> {
   const { ports } = world;
   const deadline = ports.clock.elapsed() + limits.turn_deadline_ms;
-  if (query.method === "verify") return verify(a, query, world, call);
   for (let round = 0; round < limits.decisions_per_turn && ports.clock.elapsed() < deadline; round++) {
-    const loaded = await load(a, ports, world.hot, call, needs(query));
-    if (loaded.buried) return expired(loaded.state);
-    if (loaded.state.ended || isExpired(loaded.state, ports.clock.now())) {
+    const loaded = await loadFor(a, query, world, call);
+    if (loaded?.buried) return expired(loaded.state);
+    if (loaded !== undefined && (loaded.state.ended || isExpired(loaded.state, ports.clock.now()))) {
       // Another activation may have moved the time to live: expired is only what ends here and now.
       await endName(a, world, call, deadline);
       if (a.loaded?.state.ended) return expired(a.loaded.state);
       continue;
     }
+    if (query.method === "verify") return verify(a, query, world, call);
+    if (loaded === undefined) continue;
     const fresh = query.method === "read" && query.fresh === true;
     const proven = await proveTail(a, loaded, ports, call, fresh ? 0 : ports.settings.hotMs);
     if (proven === undefined) continue;
@@ -52,6 +53,16 @@ export async function ask(a: Activation, query: Query, world: World, call: Call)
     if (!answer.proof || (await proveTail(a, proven, ports, call, 0))) return answer.refusal;
   }
   return refuse("unavailable", "the context could not be read in time; try again", { details: { outcome: "none" } });
+}
+
+/** Undefined where a record is broken and that is what is asked about: then nobody knows whether the time of the context has run out. */
+async function loadFor(a: Activation, query: Query, { ports, hot }: World, call: Call): Promise<Loaded | undefined> {
+  try {
+    return await load(a, ports, hot, call, needs(query));
+  } catch (reason) {
+    if (query.method === "verify" && reason instanceof ContextError && reason.code === "internal") return undefined;
+    throw reason;
+  }
 }
 
 /** How many of the first versions a query will need, so that a cold load reads them at once. */

@@ -8,7 +8,7 @@
 import { limits } from "../protocol/limits.ts";
 import { millis } from "../protocol/units.ts";
 import { type Activation, ageOf, type Duty, proofNow } from "./activation.ts";
-import type { Call, Ports } from "./ports.ts";
+import type { Call, Ports, Settings } from "./ports.ts";
 
 export const CONTEXT = "Context";
 
@@ -62,15 +62,21 @@ function isOld(a: Activation, reminder: string, ports: Ports): boolean {
   return false;
 }
 
+/** How far the fires of an `expire` reminder are apart once it is due, ms. */
+export const expirePeriod = ({ dropDelayMs, tendMs }: Pick<Settings, "dropDelayMs" | "tendMs">): number =>
+  Math.max(tendMs, Math.ceil(dropDelayMs / limits.expire_fires_per_drop_delay));
+
 /** The contents of a name that has ended go D from now. */
 export async function registerClearing(a: Activation, ports: Ports): Promise<void> {
-  const { dropDelayMs, tendMs } = ports.settings;
-  await register(a, "expire", dropDelayMs, Math.max(tendMs, dropDelayMs / 2), ports);
+  await register(a, "expire", ports.settings.dropDelayMs, expirePeriod(ports.settings), ports);
 }
 
-/** A reminder of duty `expire`: it fires when the time to live runs out, and when that has moved by then, another one is set. */
+/**
+ * A reminder of duty `expire`: it fires when the time to live runs out, and when that has moved by then, another one is set. From then on it fires so
+ * often that its context stays in memory until all is done: how long a tombstone has stood, and a reminder of another activation has been seen, is
+ * known to this one alone, and would be forgotten between two fires that are further apart.
+ */
 export async function registerExpiry(a: Activation, expiry: number, ports: Ports): Promise<void> {
   const due = Math.max(1, Math.min(expiry - ports.clock.now(), limits.expire_due_max_ms));
-  const period = Math.max(ports.settings.tendMs, Math.min(due, limits.expire_period_max_ms));
-  await register(a, "expire", due, period, ports);
+  await register(a, "expire", due, expirePeriod(ports.settings), ports);
 }

@@ -15,8 +15,12 @@ export function judge(
 ): Refusal | undefined {
   if (claims.tenant !== tenant) return refuse("denied", "the grant is for another tenant");
   if (now >= claims.expires) return refuse("denied", `the grant expired at ${iso(instant(claims.expires))}; ask for a new one`);
-  if (method !== undefined && !claims.methods.includes(method) && !claims.methods.includes("*")) {
-    return refuse("denied", `the grant of ${claims.subject} does not allow ${method}; it allows ${claims.methods.join(", ") || "nothing"}`);
+  // What rules the tenant rules all its contexts: for a grant that reaches some of them, * does not stand for that.
+  const all = claims.methods.includes("*") && (name !== undefined || claims.contexts.includes("*"));
+  if (method !== undefined && !claims.methods.includes(method) && !all) {
+    const allowed = claims.methods.join(", ") || "nothing";
+    const of = name === undefined && claims.methods.includes("*") ? `${allowed} of contexts` : allowed;
+    return refuse("denied", `the grant of ${claims.subject} does not allow ${method}; it allows ${of}`);
   }
   if (name !== undefined && !claims.contexts.some((pattern) => matches(pattern, name))) {
     return refuse("denied", `the grant of ${claims.subject} does not reach this context`);

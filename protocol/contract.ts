@@ -6,6 +6,7 @@ import { ContextName } from "./ids.ts";
 import { Item, Raw, SlotName } from "./item.ts";
 import { limits } from "./limits.ts";
 import { Policy } from "./policy.ts";
+import { LAST_INSTANT } from "./units.ts";
 
 export const Version = z.int().min(1).meta({ description: "number of a record: 1, 2, 3 …" });
 const Time = z.iso.datetime({ offset: true, error: "must be an ISO 8601 time with a zone, like 2026-01-31T12:00:00Z" });
@@ -82,9 +83,9 @@ export const tenantMethods = {
       .array(
         z.strictObject({
           name: ContextName,
-          version: z.int().min(0),
-          at: z.int().min(0),
-          expires: z.int().min(0).nullable(),
+          version: z.int().min(0).max(limits.versions_per_context),
+          at: z.int().min(0).max(LAST_INSTANT),
+          expires: z.int().min(0).max(LAST_INSTANT).nullable(),
           ended: z.boolean(),
         }),
       )

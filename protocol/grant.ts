@@ -4,7 +4,7 @@ import { limits } from "./limits.ts";
 
 const part = `[a-z0-9-]{0,${limits.chars_per_name}}`;
 
-/** What a grant can allow. `tenant.*` are methods of the tenant itself; `*` is every method of both. */
+/** What a grant can allow. `tenant.*` are methods of the tenant itself; `*` is every method of the contexts, and where it reaches all contexts, of the tenant. */
 export const grantable = [
   "append",
   "read",

@@ -80,7 +80,7 @@ export const limits = {
   /** A crash's leftovers (events, the directory) wait no longer than this; 10,000 contexts in use are 170 reminders a second. */
   tend_period_ms: 60_000,
   expire_due_max_ms: 30 * 24 * 60 * 60 * 1000,
-  expire_period_max_ms: 60 * 60 * 1000,
+  expire_fires_per_drop_delay: 8,
   events_per_publish: 256,
   /** Between two publications of one host, unless a whole one waits already. */
   events_gather_ms: 50,

@@ -1,10 +1,9 @@
-import { parseArgs } from "node:util";
 import { systemClock, systemDie } from "../../dapr/clock.ts";
 import { ContextError } from "../../protocol/errors.ts";
 import { instant, iso } from "../../protocol/units.ts";
 import { Keyring, parseRootKeys } from "../../stores/keyring.ts";
 import { configureTenant, createTenant, listContexts } from "./call.ts";
-import { readRootKey } from "./config.ts";
+import { readOptions, readRootKey, ttlOf, type Values } from "./config.ts";
 import { claimsFrom, explainToken } from "./grant.ts";
 
 const usage = `npm run grant -- COMMAND [options]
@@ -29,38 +28,24 @@ For operators: everything but "key" needs the root key, from STRATA_ROOT_KEY or 
   --json                   one line of JSON on stdout
   --help`;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    tenant: { type: "string", default: "main" },
-    subject: { type: "string", default: "operator" },
-    contexts: { type: "string", default: "*" },
-    methods: { type: "string", default: "*" },
-    ttl: { type: "string", default: "30d" },
-    "ttl-ms": { type: "string" },
-    "ttl-from": { type: "string", default: "lastAppend" },
-    "no-ttl": { type: "boolean", default: false },
-    prefix: { type: "string" },
-    state: { type: "string" },
-    url: { type: "string", default: "http://127.0.0.1:3500" },
-    "key-file": { type: "string" },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
-});
-
-const say = (text: string, data: object): void => console.log(values.json ? JSON.stringify(data) : text);
-
 try {
-  const [command, subject = ""] = positionals;
+  const { values, positionals } = readOptions(process.argv.slice(2));
+  const [command, argument = ""] = positionals;
   if (values.help || command === undefined) console.log(usage);
-  else await run(command, subject);
+  else await run(command, argument, values);
 } catch (reason) {
-  console.error(reason instanceof ContextError ? reason.message : reason);
-  process.exitCode = 1;
+  if (!(reason instanceof ContextError)) throw reason;
+  console.error(reason.message);
+  process.exitCode = reason.code === "invalid" ? 2 : 1;
 }
 
-async function run(command: string, argument: string): Promise<void> {
+async function run(command: string, argument: string, values: Values): Promise<void> {
+  const say = (text: string, data: object): void => console.log(values.json ? JSON.stringify(data) : text);
+  const keyring = (): Keyring => new Keyring(parseRootKeys(readRootKey(values["key-file"])), systemDie);
+  const operatorGrant = (tenant: string): string => {
+    const methods = "tenant.create,tenant.configure,tenant.list";
+    return keyring().mint(claimsFrom({ ...values, tenant, contexts: "", methods, ttl: "5m" }, systemClock.now()));
+  };
   switch (command) {
     case "key": {
       const key = Buffer.from(systemDie.bytes(32)).toString("base64");
@@ -74,48 +59,39 @@ async function run(command: string, argument: string): Promise<void> {
       const shown = explainToken(argument);
       return say(`${JSON.stringify(shown, null, 2)}\nexpires ${iso(instant(shown.expires))}`, shown);
     }
-    case "verify":
-      return verify(argument);
+    case "verify": {
+      const refusal = refusalOf(argument, keyring());
+      const expires = explainToken(argument).expires;
+      if (refusal !== undefined) process.exitCode = 1;
+      return say(refusal?.why ?? `genuine, good until ${iso(instant(expires))}`, {
+        genuine: refusal?.genuine ?? true,
+        good: refusal === undefined,
+        ...(refusal === undefined ? {} : { why: refusal.why }),
+      });
+    }
     case "create": {
       const reply = await createTenant(values.url, argument, operatorGrant(argument));
       return say(`tenant ${argument} ${reply.created ? "created" : "was there"}`, reply);
     }
     case "configure": {
-      const ttl = values["no-ttl"] ? null : { ms: Number(values["ttl-ms"]), from: values["ttl-from"] };
-      return say(`tenant ${argument} configured`, await configureTenant(values.url, argument, operatorGrant(argument), { ttl }));
+      const policy = { ttl: ttlOf(values) };
+      return say(`tenant ${argument} configured`, await configureTenant(values.url, argument, operatorGrant(argument), policy));
     }
-    case "list":
-      return list(argument);
+    case "list": {
+      const { prefix, state } = values;
+      for await (const context of listContexts(values.url, argument, operatorGrant(argument), { prefix, state }))
+        say(`${context.name}\t${context.state}\t${context.version}\t${context.at ?? "-"}`, context);
+      return;
+    }
     default:
       throw new ContextError("invalid", `there is no command "${command}"; see --help`);
   }
 }
 
-function verify(token: string): void {
-  const shown = explainToken(token);
-  const claims = keyring().verify(shown.tenant, token);
-  const refusal =
-    "ok" in claims ? claims.message : systemClock.now() >= claims.expires ? `it expired at ${iso(instant(claims.expires))}` : undefined;
-  say(refusal ?? `genuine, good until ${iso(instant(shown.expires))}`, {
-    genuine: !("ok" in claims),
-    good: refusal === undefined,
-    ...(refusal === undefined ? {} : { why: refusal }),
-  });
-  if (refusal !== undefined) process.exitCode = 1;
-}
-
-async function list(tenant: string): Promise<void> {
-  for await (const context of listContexts(values.url, tenant, operatorGrant(tenant), { prefix: values.prefix, state: values.state })) {
-    say(`${context.name}\t${context.state}\t${context.version}\t${context.at ?? "-"}`, context);
-  }
-}
-
-function operatorGrant(tenant: string): string {
-  return keyring().mint(
-    claimsFrom({ ...values, tenant, contexts: "", methods: "tenant.create,tenant.configure,tenant.list", ttl: "5m" }, systemClock.now()),
-  );
-}
-
-function keyring(): Keyring {
-  return new Keyring(parseRootKeys(readRootKey(values["key-file"])), systemDie);
+/** Why a grant allows nothing now, and whether it is genuine; undefined where it is good. */
+function refusalOf(token: string, keyring: Keyring): { readonly genuine: boolean; readonly why: string } | undefined {
+  const claims = keyring.verify(explainToken(token).tenant, token);
+  if ("ok" in claims) return { genuine: false, why: claims.message };
+  if (systemClock.now() < claims.expires) return undefined;
+  return { genuine: true, why: `it expired at ${iso(instant(claims.expires))}` };
 }

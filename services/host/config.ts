@@ -1,6 +1,8 @@
 // All that the host reads from its environment. Every name, its default and why is in docs/configuration.md.
 
 import { z } from "zod";
+import { expirePeriod } from "../../actors/reminding.ts";
+import { goDuration } from "../../dapr/local/durations.ts";
 import { ContextError } from "../../protocol/errors.ts";
 import { limits } from "../../protocol/limits.ts";
 
@@ -25,7 +27,10 @@ const Environment = z.object({
   STRATA_REDIS_URL: z.string().optional(),
   STRATA_ACCEPT_LOSS: z.enum(["yes", "no"]).default("no"),
   STRATA_LOG: z.enum(["debug", "info", "warn", "error"]).default("info"),
-  STRATA_IDLE_TIMEOUT: z.string().default("30m"),
+  STRATA_IDLE_TIMEOUT: z
+    .string()
+    .refine((text) => goDuration(text) !== undefined, "write a duration like 30m, 1h30m or 90s")
+    .default("30m"),
   STRATA_SIDECAR_WAIT_MS: ms.default(120_000),
   STRATA_DRAIN_MS: ms.default(20_000),
 });
@@ -46,6 +51,13 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     throw new ContextError(
       "invalid",
       `STRATA_HOT_MS: ${env.STRATA_HOT_MS} is more than half of STRATA_DROP_DELAY_MS, ${env.STRATA_DROP_DELAY_MS}; a hot read would outlive its proof`,
+    );
+  }
+  const period = expirePeriod({ dropDelayMs: env.STRATA_DROP_DELAY_MS, tendMs: env.STRATA_TEND_MS });
+  if ((goDuration(env.STRATA_IDLE_TIMEOUT) ?? 0) < 2 * period) {
+    throw new ContextError(
+      "invalid",
+      `STRATA_IDLE_TIMEOUT: ${env.STRATA_IDLE_TIMEOUT} is less than twice ${period} ms, the larger of STRATA_TEND_MS and an eighth of STRATA_DROP_DELAY_MS; a context would be forgotten between two fires of its reminder`,
     );
   }
   return {

@@ -57,7 +57,7 @@ async function listSome(client: Client, tenant: TenantId): Promise<{ readonly co
 }
 
 export async function isEmpty(client: Client, tenant: TenantId): Promise<boolean> {
-  const { contexts, next } = await client.callTenant(tenant, "list", { state: "live", limit: 1 });
+  const { contexts, next } = await client.callTenant(tenant, "list", { limit: 1 });
   return contexts.length === 0 && next === undefined;
 }
 

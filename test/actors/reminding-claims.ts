@@ -1,3 +1,4 @@
+import { limits } from "../../protocol/limits.ts";
 import { assert, type Claim } from "./claims.ts";
 import { type Part, type Scene, type SceneHost, standing, times } from "./scene.ts";
 
@@ -32,6 +33,46 @@ export const remindingClaims: readonly Claim<Part>[] = [
       const [own = ""] = scene.duties("tend");
       await fireUntilQuiet(scene, host, own);
       assert.deepEqual(scene.duties("tend"), []);
+    },
+  ],
+  [
+    "C7: a time that has run out is told by whatever is asked first, by verify as well",
+    async (part) => {
+      const ms = limits.ttl_min_ms;
+      for (const [method, query] of [
+        ["verify", {}],
+        ["read", {}],
+        ["history", {}],
+        ["diff", { from: 0, to: 1 }],
+      ] as const) {
+        const { scene, host } = await standing(part, 1);
+        assert.equal((await host.ask("configure", { key: "ttl", policy: { ttl: { ms, from: "creation" } } })).ok, true);
+        await scene.advance(2 * ms);
+        assert.equal((await scene.host().ask(method, query)).code, "expired");
+      }
+    },
+  ],
+  [
+    "C7: from when they are due on, reminders fire so often that their context is not forgotten in between, whatever its time to live",
+    async (part) => {
+      const { scene, host } = await standing(part, 1);
+      for (const [n, ms] of [7_200_000, 30 * 86_400_000, limits.ttl_min_ms].entries())
+        assert.equal((await host.ask("configure", { key: `ttl${n}`, policy: { ttl: { ms, from: "creation" } } })).ok, true);
+      await scene.advance(2 * limits.ttl_min_ms);
+      assert.equal((await host.read()).code, "expired");
+      assert.equal(scene.duties("expire").length >= 4, true);
+      const most = Math.max(times.tend, times.drop / 8);
+      for (const { period } of scene.reminders.values()) assert.equal(period <= most, true);
+    },
+  ],
+  [
+    "C7: a reminder that finds the queue of its context full fires again",
+    async (part) => {
+      const { scene, host } = await standing(part, 1);
+      const [name = ""] = scene.duties("tend");
+      const turns = Array.from({ length: limits.queue_per_context + 1 }, (_, i) => host.append(`waits${i}`));
+      await assert.rejects(host.remind(name), /\[unavailable\] \d+ turns wait for this context already/);
+      assert.deepEqual(new Set((await Promise.all(turns)).map(({ ok }) => ok)), new Set([true]));
     },
   ],
   [

@@ -44,7 +44,14 @@ test("P1: everything else is denied, and told why", () => {
 
 test("a star alone stands for all contexts, and * for all methods", () => {
   expect(decided(claims({ contexts: ["*"] }), { name: "anything" })).toBe("allowed");
-  expect(decided(claims({ methods: ["*"] }), { method: "tenant.register", name: undefined })).toBe("allowed");
+  expect(decided(claims({ methods: ["*"] }), { method: "configure" })).toBe("allowed");
+  expect(decided(claims({ methods: ["*"], contexts: ["*"] }), { method: "tenant.register", name: undefined })).toBe("allowed");
+});
+
+test("P1: a grant for some contexts does not rule the tenant, be its methods *", () => {
+  for (const contexts of [["desk-*"], [], ["desk-4"]])
+    for (const method of ["tenant.register", "tenant.configure", "tenant.list", "tenant.create"] as const)
+      expect(decided(claims({ methods: ["*"], contexts }), { method, name: undefined })).toMatch(/^denied: .*it allows \* of contexts$/);
 });
 
 test("a grant without contexts or methods allows nothing, and cannot be told to by a name that is a star", () => {

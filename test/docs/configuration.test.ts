@@ -51,7 +51,7 @@ for (const { name, value } of rows) {
 }
 
 function differs(name: string, unset: unknown): boolean {
-  return ["7", "700001", "http://other:1", "off", "yes", "debug", "something"].some((other) => {
+  return ["7", "700001", "45m", "http://other:1", "off", "yes", "debug", "something"].some((other) => {
     try {
       return JSON.stringify(readConfig({ [name]: other })) !== JSON.stringify(unset);
     } catch {
@@ -68,4 +68,11 @@ test("every variable that the page explains is one that something reads", () => 
     .join("\n");
   const known = namesIn(everything);
   expect([...namesIn(page)].filter((name) => !known.has(name))).toEqual([]);
+});
+
+test("an idle timeout in which no reminder fires twice, or that is no duration, is refused", () => {
+  expect(() => readConfig({ STRATA_IDLE_TIMEOUT: "2m29s" })).toThrow(/STRATA_IDLE_TIMEOUT: 2m29s is less than twice 75000 ms/);
+  expect(readConfig({ STRATA_IDLE_TIMEOUT: "2m30s" }).actorIdleTimeout).toBe("2m30s");
+  expect(() => readConfig({ STRATA_DROP_DELAY_MS: "7200008" })).toThrow(/STRATA_IDLE_TIMEOUT: 30m is less than twice 900001 ms/);
+  expect(() => readConfig({ STRATA_IDLE_TIMEOUT: "half an hour" })).toThrow(/write a duration like 30m/);
 });
