@@ -10,8 +10,11 @@ import { TENANT_NAME, type World } from "./world.ts";
 
 /** Versions that are read back in the end, of each context. */
 const MOST_READS = 6;
-/** Enough for every reminder to find that there is nothing left to do. */
+/** Enough for every reminder to find that there is nothing left to do: one fires for D after the last record of which nothing is known. */
 const MOST_STEPS = 20_000;
+const STEPS_PER_FIRE = 40;
+const mostSteps = ({ faults: { contexts, settings } }: World): number =>
+  MOST_STEPS + (STEPS_PER_FIRE * contexts * settings.dropDelayMs) / settings.tendMs;
 
 export async function finish(world: World): Promise<void> {
   const { oracle, store } = world;
@@ -28,8 +31,10 @@ export async function finish(world: World): Promise<void> {
 }
 
 /** Lets everything happen that is still to happen; false where something was found wrong, or it does not end. */
-async function comeToRest({ oracle, schedule }: World): Promise<boolean> {
-  for (let i = 0; i < MOST_STEPS; i++) {
+async function comeToRest(world: World): Promise<boolean> {
+  const { oracle, schedule } = world;
+  const most = mostSteps(world);
+  for (let i = 0; i < most; i++) {
     if (oracle.violations.length > 0) return false;
     if (!(await schedule.step())) return true;
   }
