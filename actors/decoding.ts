@@ -28,17 +28,14 @@ export function* decodeRecords(codec: Codec, a: Activation, keys: ContextKeys, r
 }
 
 function orBroken(version: number, decode: () => Entry): Entry {
-  const entry = orThrow(version, decode);
-  if (entry.version !== version) throw broken(version, `it says version ${entry.version} where ${version} belongs`);
-  return entry;
-}
-
-function orThrow(version: number, decode: () => Entry): Entry {
+  let entry: Entry;
   try {
-    return decode();
+    entry = decode();
   } catch (cause) {
     throw broken(version, cause instanceof ContextError ? cause.message.replace(/^\[\w+\] /, "") : "it does not decode", cause);
   }
+  if (entry.version !== version) throw broken(version, `it says version ${entry.version} where ${version} belongs`);
+  return entry;
 }
 
 /** Undefined where the head is of no use. */

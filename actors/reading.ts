@@ -43,7 +43,7 @@ export async function ask(a: Activation, query: Query, world: World, call: Call)
       continue;
     }
     if (query.method === "verify") return verify(a, query, world, call);
-    if (loaded === undefined) continue;
+    if (loaded === undefined) continue; // Only where verify is asked for, which has gone its way.
     const fresh = query.method === "read" && query.fresh === true;
     const proven = await proveTail(a, loaded, ports, call, fresh ? 0 : ports.settings.hotMs);
     if (proven === undefined) continue;

@@ -7,7 +7,7 @@ import type { Verify } from "../protocol/contract.ts";
 import { ContextError, type Refusal, refuse } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
 import { type Activation, isYoung, keyOf, proofNow } from "./activation.ts";
-import { decodeHead, decodeRecord } from "./decoding.ts";
+import { broken, decodeHead, decodeRecord } from "./decoding.ts";
 import { range, recordsPerBulk } from "./load.ts";
 import type { Call, Codec, ContextKeys } from "./ports.ts";
 import type { World } from "./world.ts";
@@ -27,15 +27,15 @@ const linkOf = (entry: Entry): Link => ({
 export async function verify(a: Activation, query: Verify, world: World, call: Call): Promise<string | Refusal> {
   const { from = 1, to } = query;
   if (to !== undefined && from > to) return refuse("invalid", `from: ${from} is after to, ${to}; ask the other way round`);
-  let broken: ContextError["details"];
+  let found: unknown;
   for (let round = 0; round < limits.load_rounds; round++) {
     try {
       return await prove(a, from, to, world, call);
     } catch (reason) {
       if (!(reason instanceof ContextError) || reason.details?.broken === undefined) throw reason;
       // Bulk reads are no snapshot, and others may write and seal meanwhile: broken is what is found so twice.
-      if (broken?.broken === reason.details.broken) return ContextError.refusal(reason);
-      broken = reason.details;
+      if (found === reason.details.broken) return ContextError.refusal(reason);
+      found = reason.details.broken;
     }
   }
   return refuse("unavailable", "the context changes faster than it can be verified; try again", { details: { outcome: "none" } });
@@ -66,7 +66,7 @@ async function openChain(a: Activation, { ports }: World, call: Call): Promise<C
   if (tombstone !== undefined) return refuse("expired", "the context's time to live has run out; its contents are gone or about to go");
   if (table === undefined && first === undefined) return noContext();
   const keys = table === undefined ? undefined : openKeys(a, codec, table.value);
-  if (keys === undefined) throw brokenRecord(1, `the key table ${table === undefined ? "is missing" : "cannot be opened"}`);
+  if (keys === undefined) throw broken(1, `the key table ${table === undefined ? "is missing" : "cannot be opened"}`);
   const hint = head === undefined ? undefined : decodeHead(codec, a, keys, head.value);
   return {
     keys,
@@ -104,7 +104,7 @@ async function walk(a: Activation, chain: Chain, start: Link, to: number | undef
     for (const [i, bytes] of found.slice(0, absent < 0 ? found.length : absent).entries()) if (bytes !== undefined) take(first + i, bytes);
     if (absent < 0) continue;
     if (link.version < chain.known || found.slice(absent).some((bytes) => bytes !== undefined))
-      throw brokenRecord(link.version + 1, "it is missing");
+      throw broken(link.version + 1, "it is missing");
     return link;
   }
   return link;
@@ -125,7 +125,7 @@ async function readOn(a: Activation, page: number, versions: readonly number[], 
 
 function check(link: Link, entry: Entry): Link {
   const wrong = breach(link, entry);
-  if (wrong !== undefined) throw brokenRecord(link.version + 1, wrong);
+  if (wrong !== undefined) throw broken(link.version + 1, wrong);
   return linkOf(entry);
 }
 
@@ -138,10 +138,7 @@ async function linkBefore(a: Activation, { keys, known }: Chain, from: number, w
     if (sealed !== undefined && sealed.to < version) continue;
     const bytes = sealed === undefined ? found[0] : sealed.records[version - sealed.from];
     if (bytes !== undefined) return linkOf(decodeRecord(codec, a, keys, version, bytes, true));
-    if (version <= known) throw brokenRecord(version, "it is missing");
+    if (version <= known) throw broken(version, "it is missing");
     return undefined;
   }
 }
-
-const brokenRecord = (version: number, why: string): ContextError =>
-  new ContextError("internal", `record ${version} is broken: ${why}`, { details: { broken: version } });

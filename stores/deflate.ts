@@ -5,7 +5,7 @@ import { ContextError } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
 
 /** Flushed: a DEFLATE stream that ends in a sync flush, without the last four bytes of that, which are always the same (RFC 7692). */
-const [PLAIN, DEFLATED, FLUSHED] = [0, 1, 2];
+const [PLAIN, DEFLATED, FLUSHED] = [0, 1, 2] as const;
 const FLUSH = Buffer.of(0, 0, 0xff, 0xff);
 /** An empty last block: it ends a stream. */
 const END = Buffer.of(1, 0, 0, 0xff, 0xff);
@@ -29,9 +29,19 @@ export function deflate(plain: Buffer): Buffer {
 /** Throws ContextError "internal" where nothing of ours rests like this. */
 export function inflate(body: Buffer): Buffer {
   const packed = body.subarray(1);
-  if (body[0] === PLAIN) return packed;
-  const stream = body[0] === DEFLATED ? packed : Buffer.concat([packed, FLUSH, END]);
-  return inflated(stream, limits.bytes_per_turn, chunkSize(4 * body.length));
+  switch (body[0]) {
+    case PLAIN:
+      return packed;
+    case DEFLATED:
+      return inflated(packed, limits.bytes_per_turn, chunkSize(4 * body.length));
+    case FLUSHED:
+      return inflated(Buffer.concat([packed, FLUSH, END]), limits.bytes_per_turn, chunkSize(4 * body.length));
+    default:
+      throw new ContextError(
+        "internal",
+        `a content rests as ${body[0] ?? "nothing"}; this version reads ${PLAIN}, ${DEFLATED} and ${FLUSHED}`,
+      );
+  }
 }
 
 /** A text as it rests, and how many bytes it had before. */
@@ -60,7 +70,7 @@ export function inflateAll(texts: readonly Resting[]): (text: Resting) => Buffer
 
 function inflated(stream: Buffer, atMost: number, chunk: number): Buffer {
   try {
-    return inflateRawSync(stream, { maxOutputLength: Math.max(1, atMost), chunkSize: Math.max(64, chunk) });
+    return inflateRawSync(stream, { maxOutputLength: Math.max(1, atMost), chunkSize: chunk });
   } catch (cause) {
     throw new ContextError("internal", "a content does not inflate", { cause });
   }

@@ -60,8 +60,8 @@ async function run(command: string, argument: string, values: Values): Promise<v
       return say(`${JSON.stringify(shown, null, 2)}\nexpires ${iso(instant(shown.expires))}`, shown);
     }
     case "verify": {
-      const refusal = refusalOf(argument, keyring());
-      const expires = explainToken(argument).expires;
+      const { tenant, expires } = explainToken(argument);
+      const refusal = refusalOf(keyring().verify(tenant, argument));
       if (refusal !== undefined) process.exitCode = 1;
       return say(refusal?.why ?? `genuine, good until ${iso(instant(expires))}`, {
         genuine: refusal?.genuine ?? true,
@@ -89,8 +89,7 @@ async function run(command: string, argument: string, values: Values): Promise<v
 }
 
 /** Why a grant allows nothing now, and whether it is genuine; undefined where it is good. */
-function refusalOf(token: string, keyring: Keyring): { readonly genuine: boolean; readonly why: string } | undefined {
-  const claims = keyring.verify(explainToken(token).tenant, token);
+function refusalOf(claims: ReturnType<Keyring["verify"]>): { readonly genuine: boolean; readonly why: string } | undefined {
   if ("ok" in claims) return { genuine: false, why: claims.message };
   if (systemClock.now() < claims.expires) return undefined;
   return { genuine: true, why: `it expired at ${iso(instant(claims.expires))}` };

@@ -41,6 +41,11 @@ test("a text that is longer or shorter than it says, or that does not inflate, i
   expect(() => inflate(broken.body)).toThrow("[internal] a content does not inflate");
 });
 
+test("what rests in a way that is not known is refused, not guessed at", () => {
+  for (const body of [Buffer.of(3, 1, 2, 3), Buffer.of(255), Buffer.alloc(0)])
+    expect(() => inflate(body)).toThrow(/^\[internal\] a content rests as (3|255|nothing); this version reads 0, 1 and 2$/);
+});
+
 test("a bomb is not inflated beyond what a turn may hold", () => {
   const bomb = deflate(Buffer.alloc(64 * 1_024 * 1_024));
   expect(bomb.length).toBeLessThan(300_000);
