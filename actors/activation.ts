@@ -1,10 +1,8 @@
 // What one host holds of one context while it is live.
 
-import type { Entry } from "../core/record.ts";
-import { bytesOf } from "../core/record.ts";
 import type { State } from "../core/state.ts";
 import type { ContextId } from "../protocol/ids.ts";
-import { type Limits, limits } from "../protocol/limits.ts";
+import { limits } from "../protocol/limits.ts";
 import type { Policy } from "../protocol/policy.ts";
 import { type Instant, instant, type Millis } from "../protocol/units.ts";
 import type { Clock, ContextKeys, Ports, Sealed } from "./ports.ts";
@@ -80,49 +78,3 @@ export const keyOf = {
   table: (id: ContextId): string => `${id}/keys`,
   tombstone: (id: ContextId): string => `${id}/tombstone`,
 };
-
-/** Records that were read or written lately, decoded, of all contexts of this host: the longest unused contexts go first. */
-export class Hot {
-  readonly #limits: Pick<Limits, "bytes_hot">;
-  readonly #contexts = new Map<ContextId, { bytes: number; readonly entries: Map<number, Entry> }>();
-  #bytes = 0;
-
-  constructor(hotLimits: Pick<Limits, "bytes_hot">) {
-    this.#limits = hotLimits;
-  }
-
-  get(id: ContextId, version: number): Entry | undefined {
-    return this.#contexts.get(id)?.entries.get(version);
-  }
-
-  /** It was used just now. */
-  touch(id: ContextId): void {
-    const context = this.#contexts.get(id);
-    if (context === undefined) return;
-    this.#contexts.delete(id);
-    this.#contexts.set(id, context);
-  }
-
-  put(id: ContextId, entry: Entry): void {
-    const context = this.#contexts.get(id) ?? { bytes: 0, entries: new Map<number, Entry>() };
-    const before = context.entries.get(entry.version);
-    const added = cost(entry) - (before === undefined ? 0 : cost(before));
-    context.entries.set(entry.version, entry);
-    context.bytes += added;
-    this.#bytes += added;
-    this.#contexts.set(id, context);
-    this.touch(id);
-    for (const [oldest] of this.#contexts) {
-      if (this.#bytes <= this.#limits.bytes_hot || oldest === id) break;
-      this.forget(oldest);
-    }
-  }
-
-  forget(id: ContextId): void {
-    this.#bytes -= this.#contexts.get(id)?.bytes ?? 0;
-    this.#contexts.delete(id);
-  }
-}
-
-/** Bytes of memory, near enough: two for each character, and what an object costs. */
-const cost = (entry: Entry): number => 512 + 2 * bytesOf(entry) + 128 * entry.contents.length;

@@ -4,8 +4,10 @@ import type { Draft, Entry } from "../core/record.ts";
 import { apply } from "../core/state.ts";
 import { ContextError } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
-import { type Activation, type Hot, isYoung, keyOf, type Loaded, proofNow } from "./activation.ts";
+import { type Activation, isYoung, keyOf, type Loaded, proofNow } from "./activation.ts";
 import type { Group } from "./group.ts";
+import type { Hot } from "./hot.ts";
+import { isLate } from "./patience.ts";
 import type { Call, Ports } from "./ports.ts";
 import { isReminded, registerClearing, remind } from "./reminding.ts";
 
@@ -13,7 +15,7 @@ export type Committing = { readonly ports: Ports; readonly group: Group; readonl
 
 /**
  * Commits `draft` on top of `loaded`. Undefined: another activation has won this version, or the name has ended; the state was dropped, so load and
- * decide again. Throws ContextError "unavailable" with `outcome` when the deadline passes first.
+ * decide again. Throws ContextError "unavailable" with `outcome` when the call's deadline passes first.
  */
 export async function commit(
   a: Activation,
@@ -22,13 +24,12 @@ export async function commit(
   contents: readonly string[],
   by: Committing,
   call: Call,
-  deadline: number,
 ): Promise<Entry | undefined> {
   const { bytes, entry } = by.ports.codec.encode(a.id, loaded.keys, draft, contents);
   const sent = proofNow(by.ports.clock);
   // From here on nothing in memory is to be trusted until it is known what stands: a throw leaves the activation unloaded (V3).
   a.loaded = undefined;
-  if (!(await stands(a, loaded, entry, bytes, by, call, deadline))) return undefined;
+  if (!(await stands(a, loaded, entry, bytes, by, call))) return undefined;
 
   a.loaded = { ...loaded, state: apply(loaded.state, entry), proven: sent };
   by.hot.put(a.id, entry);
@@ -37,17 +38,9 @@ export async function commit(
 }
 
 /** Whether the record came to stand and counts. Once it was sent, no failure means that it was not written. */
-async function stands(
-  a: Activation,
-  loaded: Loaded,
-  entry: Entry,
-  bytes: Uint8Array,
-  by: Committing,
-  call: Call,
-  deadline: number,
-): Promise<boolean> {
+async function stands(a: Activation, loaded: Loaded, entry: Entry, bytes: Uint8Array, by: Committing, call: Call): Promise<boolean> {
   try {
-    if (!(await settle(a, loaded, entry, bytes, by, call, deadline))) return false;
+    if (!(await settle(a, loaded, entry, bytes, by, call))) return false;
     // Where all this took so long that nobody may be coming back to it any more (C7), somebody is told to, and then it is looked again, since that
     // takes its time as well: between the last look and the acknowledgement nothing is waited for.
     for (let round = 0; round < limits.load_rounds; round++) {
@@ -64,15 +57,7 @@ async function stands(
 }
 
 /** Sends one record until it is known whose stands at its key: true if it is this attempt's (C2, C3). */
-async function settle(
-  a: Activation,
-  loaded: Loaded,
-  entry: Entry,
-  bytes: Uint8Array,
-  by: Committing,
-  call: Call,
-  deadline: number,
-): Promise<boolean> {
+async function settle(a: Activation, loaded: Loaded, entry: Entry, bytes: Uint8Array, by: Committing, call: Call): Promise<boolean> {
   const { clock, store, events } = by.ports;
   const key = keyOf.record(a.id, entry.version);
   for (let attempt = 0; attempt < limits.settle_attempts; attempt++) {
@@ -88,13 +73,13 @@ async function settle(
       return false;
     }
     // Absent does not mean that it will not land later. The same record again is safe: whichever lands, it is this attempt.
-    if (clock.elapsed() >= deadline) break;
+    if (isLate(call, clock)) break;
     await clock.sleep(Math.min(limits.settle_pause_ms * 2 ** attempt, limits.settle_pause_max_ms));
   }
   throw unknownOutcome();
 
   async function look(record: string, next: string): Promise<[Uint8Array | undefined, boolean]> {
-    while (clock.elapsed() < deadline) {
+    while (!isLate(call, clock)) {
       try {
         const [found] = await store.read([record], call);
         if (found !== undefined) return [found.value, false];

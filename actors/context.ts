@@ -5,12 +5,14 @@ import type { Command } from "../protocol/contract.ts";
 import { ContextError, type Refusal, refuse } from "../protocol/errors.ts";
 import { ContextId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
-import { Activation, Hot } from "./activation.ts";
+import { Activation } from "./activation.ts";
 import { type ActorType, aborted, answer } from "./actor.ts";
 import { expire } from "./ending.ts";
 import { Group } from "./group.ts";
+import { Hot } from "./hot.ts";
 import { judgeContext } from "./judge.ts";
 import { Outbox } from "./outbox.ts";
+import { forOneTurn } from "./patience.ts";
 import type { Call, Ports } from "./ports.ts";
 import { ask } from "./reading.ts";
 import { CONTEXT, dutyOf } from "./reminding.ts";
@@ -46,7 +48,8 @@ export class ContextActor implements ActorType {
       const a = this.#activate(ContextId.parse(id));
       ports.events.queued(id, a.queue.length);
       this.#turns++;
-      const done = a.queue.run(() => this.#run(a, judged.command, judged.claims.subject, call), call.signal);
+      const run = () => this.#run(a, judged.command, judged.claims.subject, forOneTurn(call, ports.clock));
+      const done = a.queue.run(run, call.signal);
       return done.finally(() => this.#turns--);
     });
   }
@@ -60,16 +63,16 @@ export class ContextActor implements ActorType {
   async remind(id: string, reminder: string, call: Call): Promise<void> {
     const parsed = ContextId.safeParse(id);
     if (!parsed.success) return;
+    const { ports } = this.#world;
     const a = this.#activate(parsed.data);
-    const deadline = this.#world.ports.clock.elapsed() + limits.turn_deadline_ms;
     const duty = dutyOf(reminder);
     const work = (call: Call) =>
       a.queue.run(async () => {
-        if (duty === "tend") await tend(a, reminder, this.#world, this.#aftermath, call);
-        if (duty === "expire") await expire(a, reminder, this.#world, call, deadline);
+        if (duty === "tend") await tend(a, reminder, this.#world, this.#aftermath, forOneTurn(call, ports.clock));
+        if (duty === "expire") await expire(a, reminder, this.#world, forOneTurn(call, ports.clock));
       }, call.signal);
     const attributes = { "strata.reminder": duty ?? "(other)" };
-    const refused = await this.#world.ports.tracing.span(`${CONTEXT} reminder`, call, work, { attributes });
+    const refused = await ports.tracing.span(`${CONTEXT} reminder`, call, work, { attributes });
     if (refused !== undefined) throw new ContextError("unavailable", refused.message);
   }
 

@@ -7,21 +7,22 @@ import { limits } from "../protocol/limits.ts";
 import { type Activation, keyOf, type Loaded } from "./activation.ts";
 import { commit } from "./commit.ts";
 import { load, loadProven } from "./load.ts";
+import { isLate } from "./patience.ts";
 import type { Call, Ports } from "./ports.ts";
 import { CONTEXT, letGo, registerClearing, registerExpiry, remind } from "./reminding.ts";
 import type { World } from "./world.ts";
 
-/** Ends the name of a context whose time has run out, as far as the deadline allows. */
-export async function endName(a: Activation, world: World, call: Call, deadline: number): Promise<void> {
+/** Ends the name of a context whose time has run out, as far as the call's deadline allows. */
+export async function endName(a: Activation, world: World, call: Call): Promise<void> {
   const { ports } = world;
-  for (let round = 0; round < limits.decisions_per_turn && ports.clock.elapsed() < deadline; round++) {
+  for (let round = 0; round < limits.decisions_per_turn && !isLate(call, ports.clock); round++) {
     const loaded = await load(a, ports, world.hot, call);
     if (loaded.state.ended) return bury(a, loaded, world, call);
     if (!isExpired(loaded.state, ports.clock.now())) return;
     await remind(a, ports, call); // Its event has to go out, and the directory to be told.
     const key = loaded.keys.pseudonym("key", "strata/expire");
     const draft = endOf(loaded.state, ports.clock.now(), key, a.published);
-    const entry = await commit(a, loaded, draft, [], world, call, deadline);
+    const entry = await commit(a, loaded, draft, [], world, call);
     if (entry !== undefined) world.committed(a, entry);
   }
 }
@@ -40,11 +41,11 @@ async function bury(a: Activation, loaded: Loaded, { ports }: World, call: Call)
 }
 
 /** What an `expire` reminder does: ends the name when it is time, deletes its contents when that is due, and is cancelled when all is done. */
-export async function expire(a: Activation, reminder: string, world: World, call: Call, deadline: number): Promise<void> {
+export async function expire(a: Activation, reminder: string, world: World, call: Call): Promise<void> {
   const { ports } = world;
   const loaded = await loadProven(a, ports, world.hot, call);
   if (!loaded.state.ended && !isExpired(loaded.state, ports.clock.now())) return waitAgain(a, reminder, loaded, ports);
-  await endName(a, world, call, deadline);
+  await endName(a, world, call);
   if (a.loaded?.buried !== true || a.buriedAt === undefined) return;
   if (ports.clock.elapsed() - a.buriedAt < ports.settings.dropDelayMs) return;
   if (!(await dropContents(a, world, call))) return;

@@ -2,6 +2,7 @@
 
 import type { Limits } from "../protocol/limits.ts";
 import { millis } from "../protocol/units.ts";
+import { isLate } from "./patience.ts";
 import type { Call, Ports } from "./ports.ts";
 
 type Outcome = "created" | "unknown";
@@ -37,12 +38,17 @@ export class Group {
 
   async #fly(): Promise<void> {
     this.#flying = true;
-    while (this.#waiting.length > 0) await this.#send(this.#take());
+    for (let next = this.#take(); next.length > 0; next = this.#take()) await this.#send(next);
     this.#flying = false;
   }
 
-  /** The next members, in the order they came, as many as fit. */
+  /** The next members, in the order they came, as many as fit. Those for whom it is too late are not sent any more. */
   #take(): Member[] {
+    const { clock } = this.#ports;
+    for (const member of this.#waiting.filter(({ call }) => isLate(call, clock))) {
+      this.#waiting.splice(this.#waiting.indexOf(member), 1);
+      member.settle("unknown");
+    }
     let bytes = 0;
     let count = 0;
     for (const member of this.#waiting) {

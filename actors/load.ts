@@ -5,14 +5,15 @@ import type { Entry } from "../core/record.ts";
 import { apply, breach, emptyState, type State } from "../core/state.ts";
 import { ContextError } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
-import { type Activation, ageOf, type Hot, isYoung, keyOf, type Loaded, type Proof, proofNow } from "./activation.ts";
+import { type Activation, ageOf, isYoung, keyOf, type Loaded, type Proof, proofNow } from "./activation.ts";
 import { broken, decodeHead, decodeRecord, decodeRecords, type Row, type Standing, stands } from "./decoding.ts";
+import { type Hot, Records } from "./hot.ts";
 import type { Call, Codec, ContextKeys, Ports, Sealed, Stored } from "./ports.ts";
 
-/** How many records beyond the head's version the first read asks for. */
-const AHEAD = 8;
-
-/** The context as it stands. `needs`: the caller will need its first so many versions (Infinity: all); they are read in the same go. */
+/**
+ * The context as it stands. `needs`: the caller will need its first so many versions (Infinity: all); they are read in the same go. A load is for
+ * those who ask next as well, so that neither a caller who goes away nor a deadline ends it: a context that takes longer could never be read.
+ */
 export async function load(a: Activation, ports: Ports, hot: Hot, call: Call, needs = 0): Promise<Loaded> {
   if (a.loaded !== undefined) return a.loaded;
   const began = ports.clock.elapsed();
@@ -85,8 +86,8 @@ class Loading {
   readonly #table: Stored;
   readonly #keys: ContextKeys;
   /** What was folded, and what was read besides: kept for readers once it is known that none of it is a ghost. */
-  readonly #folded = new Map<number, Entry>();
-  readonly #besides = new Map<number, Entry>();
+  #folded = new Records();
+  #besides = new Records();
 
   constructor(a: Activation, ports: Ports, call: Call, table: Stored) {
     this.#a = a;
@@ -142,8 +143,8 @@ class Loading {
   /** What comes after the head, if the record that it names stands and is the same: it is only a hint. */
   async #beginAt(hint: Folded, hot: Hot, { early, reading: before, needs }: Found): Promise<Round | undefined> {
     const { state, sealed } = hint;
-    const besides = range(early.length + 1, Math.min(needs, state.version - 1, recordsPerBulk(state) - AHEAD - 1));
-    const reading = this.#readRound([...besides, ...range(state.version, state.version + AHEAD)], sealed);
+    const besides = range(early.length + 1, Math.min(needs, state.version - 1, recordsPerBulk(state) - limits.records_beyond_head - 1));
+    const reading = this.#readRound([...besides, ...range(state.version, state.version + limits.records_beyond_head)], sealed);
     reading.catch(() => {}); // It is heard below, unless what was read before is broken.
     this.#keepBesides(hot, hint, await before);
     const { rows, ...ends } = await reading;
@@ -152,7 +153,7 @@ class Loading {
     const [, bytes] = rows[besides.length] ?? [];
     const named = bytes === undefined ? undefined : this.#decode(state.version, bytes);
     if (named === undefined || named.digest !== state.digest) return undefined;
-    if (state.version > sealed.to) this.#besides.set(state.version, named);
+    if (state.version > sealed.to) this.#besides.put(named);
     return { ...ends, rows: rows.slice(besides.length + 1) };
   }
 
@@ -177,9 +178,9 @@ class Loading {
       if (version <= sealed.to || version >= state.version || bytes === undefined) continue;
       const entry = hot.get(this.#a.id, version);
       if (entry === undefined) unknown.push([version, bytes]);
-      else this.#besides.set(version, entry);
+      else this.#besides.put(entry);
     }
-    for (const entry of this.#decodeAll(unknown)) this.#besides.set(entry.version, entry);
+    for (const entry of this.#decodeAll(unknown)) this.#besides.put(entry);
   }
 
   #nothing(): Folded {
@@ -209,13 +210,14 @@ class Loading {
   /** A page has come since. Where it holds something else than what was read, that was a ghost (C5), and the pages say what is true. */
   async #goOn({ state, sealed }: Folded, stored: Stored): Promise<Folded> {
     const page = this.#ports.codec.decodePage(stored.value);
-    this.#besides.clear();
+    this.#besides = new Records();
     const last = Math.min(state.version, page.to);
     const bytes = page.records[last - page.from];
     const ours = last === state.version ? state.digest : this.#folded.get(last)?.digest;
-    if (bytes === undefined || ours === undefined || this.#decode(last, bytes).digest === ours)
-      return this.#replay({ state, sealed }, page);
-    this.#folded.clear();
+    // What was not read here cannot be a ghost of ours; what was read and let go of may be one.
+    const same = ours === undefined ? this.#folded.complete : bytes === undefined || this.#decode(last, bytes).digest === ours;
+    if (same) return this.#replay({ state, sealed }, page);
+    this.#folded = new Records();
     let folded = this.#nothing();
     for (let number = 1; number < limits.versions_per_context; number++) {
       const next = await this.#read(keyOf.page(this.#a.id, number));
@@ -238,7 +240,8 @@ class Loading {
   }
 
   #take(state: State, entry: Entry): State {
-    this.#folded.set(entry.version, entry);
+    this.#folded.put(entry);
+    this.#folded.shrink(limits.bytes_per_load);
     return apply(state, entry);
   }
 

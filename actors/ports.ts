@@ -26,7 +26,13 @@ export interface Die {
 export type Stored = { readonly value: Uint8Array; readonly etag: string };
 
 /** Where a call comes from and how long it may last; handed down to every request that is made for it. */
-export type Call = { readonly signal?: AbortSignal; readonly traceparent?: string };
+export type Call = {
+  /** Aborted when the caller goes away. */
+  readonly signal?: AbortSignal;
+  readonly traceparent?: string;
+  /** On the monotonic clock: afterwards nothing more is begun for it. */
+  readonly deadline?: Millis;
+};
 
 /**
  * The sidecar's state API. A read throws ContextError "unavailable" when it could not be answered.

@@ -2,27 +2,28 @@
 
 import { expired, isExpired } from "../core/context.ts";
 import {
-  diffText,
-  foldSlots,
+  Difference,
   historyRow,
+  ItemPage,
   noContext,
-  pageOfItems,
   readText,
   refuseTime,
   refuseVersion,
+  setSlots,
   timeOf,
   type Unsure,
 } from "../core/query.ts";
-import type { Entry } from "../core/record.ts";
 import type { Command, Diff, History, Read } from "../protocol/contract.ts";
 import { ContextError, type Refusal, refuse } from "../protocol/errors.ts";
+import type { RawJson } from "../protocol/json.ts";
 import { limits } from "../protocol/limits.ts";
 import { type Instant, instant } from "../protocol/units.ts";
 import type { Activation, Loaded } from "./activation.ts";
 import { endName } from "./ending.ts";
 import { load, proveTail } from "./load.ts";
+import { isLate } from "./patience.ts";
 import type { Call } from "./ports.ts";
-import { entries, readEntry } from "./records.ts";
+import { entries, readEntry, undefinedIfOutdated } from "./records.ts";
 import { verify } from "./verifying.ts";
 import type { World } from "./world.ts";
 
@@ -32,13 +33,12 @@ type Answer = string | Refusal | Unsure | { readonly refusal: Refusal; readonly 
 /** The answer as JSON text, or a refusal. */
 export async function ask(a: Activation, query: Query, world: World, call: Call): Promise<string | Refusal> {
   const { ports } = world;
-  const deadline = ports.clock.elapsed() + limits.turn_deadline_ms;
-  for (let round = 0; round < limits.decisions_per_turn && ports.clock.elapsed() < deadline; round++) {
+  for (let round = 0; round < limits.decisions_per_turn && !isLate(call, ports.clock); round++) {
     const loaded = await loadFor(a, query, world, call);
     if (loaded?.buried) return expired(loaded.state);
     if (loaded !== undefined && (loaded.state.ended || isExpired(loaded.state, ports.clock.now()))) {
       // Another activation may have moved the time to live: expired is only what ends here and now.
-      await endName(a, world, call, deadline);
+      await endName(a, world, call);
       if (a.loaded?.state.ended) return expired(a.loaded.state);
       continue;
     }
@@ -47,7 +47,8 @@ export async function ask(a: Activation, query: Query, world: World, call: Call)
     const fresh = query.method === "read" && query.fresh === true;
     const proven = await proveTail(a, loaded, ports, call, fresh ? 0 : ports.settings.hotMs);
     if (proven === undefined) continue;
-    const answer = await answerTo(a, proven, query, world, call);
+    const answer = await answerTo(a, proven, query, world, call).catch(undefinedIfOutdated);
+    if (answer === undefined) continue;
     if (typeof answer === "string" || "ok" in answer) return answer;
     // What another activation may know better is asked of the store before it is refused.
     if (!answer.proof || (await proveTail(a, proven, ports, call, 0))) return answer.refusal;
@@ -87,17 +88,15 @@ async function read(a: Activation, loaded: Loaded, query: Read, world: World, ca
   const from = query.from ?? 0;
   // An older version's slots are the fold of all records up to it; the head's are at hand, so that only the records of the page are needed.
   const first = head ? await recordOfItem(a, loaded, from, world, call) : 1;
-  const records: Entry[] = [];
-  let bytes = 0;
+  const slots = new Map<string, RawJson>(head ? [...state.slots].map(([name, slot]) => [name, slot.value]) : []);
+  const page = new ItemPage(from, query.limit ?? limits.items_per_read, limits.bytes_per_reply);
   for await (const entry of entries(a, loaded, first, version, world, call)) {
-    records.push(entry);
-    bytes += entry.items.reduce((sum, item) => sum + item.bytes, 0);
-    if (head && bytes > limits.bytes_per_reply) break;
+    page.add(entry);
+    if (!head) setSlots(slots, entry);
+    else if (page.next !== undefined) break;
   }
   const last = await readEntry(a, loaded, version, world, call);
-  const page = pageOfItems(records, from, query.limit ?? limits.items_per_read, limits.bytes_per_reply);
-  const slots = head ? new Map([...state.slots].map(([name, slot]) => [name, slot.value])) : foldSlots(records);
-  return readText({ version, digest: last.digest, at: last.at, slots, ...page });
+  return readText({ version, digest: last.digest, at: last.at, slots, items: page.items, next: page.next });
 }
 
 /** The version that `at` names: a number, or the last that stood at a time. */
@@ -144,7 +143,10 @@ async function diff(a: Activation, loaded: Loaded, query: Diff, world: World, ca
   const refused = refuseVersion(loaded.state, query.to, "to");
   if (refused !== undefined) return refused;
   if (query.from > query.to) return refuse("invalid", `from: ${query.from} is after to, ${query.to}; ask the other way round`);
-  const all: Entry[] = [];
-  for await (const entry of entries(a, loaded, 1, query.to, world, call)) all.push(entry);
-  return diffText(query.from, query.to, foldSlots(all.slice(0, query.from)), all.slice(query.from), limits);
+  const difference = new Difference(query.from, limits);
+  for await (const entry of entries(a, loaded, 1, query.to, world, call)) {
+    const refused = difference.add(entry);
+    if (refused !== undefined) return refused;
+  }
+  return difference.text(query.to);
 }

@@ -5,6 +5,7 @@ import { ContextError } from "../protocol/errors.ts";
 import { type Activation, isYoung, keyOf, type Loaded } from "./activation.ts";
 import { broken, decodeRecords, type Row, stands } from "./decoding.ts";
 import { range, readRows, recordsPerBulk } from "./load.ts";
+import { checkPatience } from "./patience.ts";
 import type { Call, Ports, Stored } from "./ports.ts";
 import type { World } from "./world.ts";
 
@@ -17,6 +18,7 @@ export async function readEntry(a: Activation, loaded: Loaded, version: number, 
 export async function* entries(a: Activation, loaded: Loaded, from: number, to: number, world: World, call: Call): AsyncGenerator<Entry> {
   const bulk = recordsPerBulk(loaded.state);
   for (let first = from; first <= to; first += bulk) {
+    if (first > from) checkPatience(call, world.ports.clock);
     const versions = range(first, Math.min(to, first + bulk - 1));
     const batch = await fetch(a, loaded, versions, world, call);
     for (const version of versions) {
@@ -65,12 +67,21 @@ async function readUnsealed(a: Activation, loaded: Loaded, versions: readonly nu
   if (versions.length === 0) return [];
   const rows = await readRows(a, versions, ports, call);
   // Only now is it known that none of them was dropped and written again before it was read.
-  if (!isYoung(loaded.unsealed, ports)) throw outdated(a);
+  if (!isYoung(loaded.unsealed, ports)) {
+    a.loaded = undefined;
+    throw new Outdated();
+  }
   return rows;
 }
 
-/** What the activation holds is of no use to a reader any more: the next one reads it anew. */
-function outdated(a: Activation): ContextError {
-  a.loaded = undefined;
-  return new ContextError("unavailable", "the context has changed since it was read here; try again", { details: { outcome: "none" } });
+/** What the activation held is of no use to a reader any more, and was dropped: load again. */
+class Outdated extends ContextError {
+  constructor() {
+    super("unavailable", "the context has changed since it was read here; try again", { details: { outcome: "none" } });
+  }
+}
+
+/** For who loads again: undefined. Throws everything else on. */
+export function undefinedIfOutdated(reason: unknown): undefined {
+  if (!(reason instanceof Outdated)) throw reason;
 }

@@ -8,9 +8,10 @@ import { type Activation, isYoung } from "./activation.ts";
 import { commit } from "./commit.ts";
 import { endName } from "./ending.ts";
 import { load, proveTail } from "./load.ts";
+import { isLate } from "./patience.ts";
 import type { Call, ContextKeys } from "./ports.ts";
 import { prepare } from "./prepare.ts";
-import { readEntry } from "./records.ts";
+import { readEntry, undefinedIfOutdated } from "./records.ts";
 import type { World } from "./world.ts";
 
 type Change = Asked["command"];
@@ -44,27 +45,26 @@ async function decideAndCommit(
   sent: { any: boolean },
 ): Promise<Committed | Refusal> {
   const { ports, hot } = world;
-  const deadline = ports.clock.elapsed() + limits.turn_deadline_ms;
-  for (let round = 0; round < limits.decisions_per_turn && ports.clock.elapsed() < deadline; round++) {
+  for (let round = 0; round < limits.decisions_per_turn && !isLate(call, ports.clock); round++) {
     const loaded = await load(a, ports, hot, call);
-    if (loaded.state.ended && !loaded.buried) await endName(a, world, call, deadline);
+    if (loaded.state.ended && !loaded.buried) await endName(a, world, call);
     const asked = ask(a, loaded.keys, command, author, world);
     const decision = decide(loaded.state, asked, limits);
     if (decision.do === "refuse") {
       if (!decision.proof || (await proveTail(a, loaded, ports, call, 0))) return decision.reply;
     } else if (decision.do === "recall") {
       const proven = await proveTail(a, loaded, ports, call, ports.settings.dropDelayMs / 2);
-      const entry = proven && (await readEntry(a, proven, decision.version, world, call));
+      const entry = proven && (await readEntry(a, proven, decision.version, world, call).catch(undefinedIfOutdated));
       // The answer of a repeated key is an acknowledgement too (C5).
       if (entry && isYoung(proven.proven, ports)) return recalled(entry, asked.request);
     } else if (decision.do === "end") {
-      await endName(a, world, call, deadline);
+      await endName(a, world, call);
     } else {
       const ready = await prepare(a, loaded, decision.draft, world, call);
       if (ready === "again") continue;
       if (ready !== "ready") return ready;
       sent.any = true;
-      const entry = await commit(a, loaded, decision.draft, decision.contents, world, call, deadline);
+      const entry = await commit(a, loaded, decision.draft, decision.contents, world, call);
       if (entry === undefined) continue;
       world.committed(a, entry);
       return committed(entry);

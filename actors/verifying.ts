@@ -9,6 +9,7 @@ import { limits } from "../protocol/limits.ts";
 import { type Activation, isYoung, keyOf, proofNow } from "./activation.ts";
 import { broken, decodeHead, decodeRecord } from "./decoding.ts";
 import { range, recordsPerBulk } from "./load.ts";
+import { checkPatience } from "./patience.ts";
 import type { Call, Codec, ContextKeys } from "./ports.ts";
 import type { World } from "./world.ts";
 
@@ -92,6 +93,7 @@ async function walk(a: Activation, chain: Chain, start: Link, to: number | undef
     if (version > link.version && version <= (to ?? version)) link = check(link, decodeRecord(codec, a, chain.keys, version, bytes, true));
   };
   for (let page = 1; link.version < (to ?? Number.POSITIVE_INFINITY); ) {
+    if (link !== start) checkPatience(call, world.ports.clock);
     const last = Math.min(to ?? Number.POSITIVE_INFINITY, link.version + recordsPerBulk(a.loaded?.state));
     const { sealed, found } = await readOn(a, page, range(link.version + 1, last), world, call);
     if (sealed !== undefined) {

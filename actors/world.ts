@@ -1,6 +1,7 @@
 import type { Entry } from "../core/record.ts";
-import type { Activation, Hot } from "./activation.ts";
+import type { Activation } from "./activation.ts";
 import type { Group } from "./group.ts";
+import type { Hot } from "./hot.ts";
 import type { Ports } from "./ports.ts";
 
 /** What the turns of one host share. */

@@ -12,7 +12,7 @@ import type { Item } from "../protocol/item.ts";
 import { type RawJson, writeJson } from "../protocol/json.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { Policy } from "../protocol/policy.ts";
-import { type Instant, instant, iso } from "../protocol/units.ts";
+import { type Instant, instant, iso, utf8Length } from "../protocol/units.ts";
 import type { Draft, Entry } from "./record.ts";
 import { expiryOf, type State } from "./state.ts";
 
@@ -185,19 +185,4 @@ export function recalled(entry: Entry, request: string): Committed | Refusal {
 /** What of an item is content: all but its role and labels. */
 function contentText(item: Item): string {
   return writeJson({ content: item.content, subjects: item.subjects, meta: item.meta });
-}
-
-/** Most texts are plain ASCII, which one search tells: as many bytes as characters. */
-const BEYOND_ASCII = /[\u0080-\uffff]/;
-
-function utf8Length(text: string): number {
-  let bytes = text.length;
-  if (!BEYOND_ASCII.test(text)) return bytes;
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    if (c < 0x80) continue;
-    // A surrogate pair is two characters and four bytes, so each of its halves adds one.
-    bytes += c < 0x800 || (c >= 0xd800 && c <= 0xdfff) ? 1 : 2;
-  }
-  return bytes;
 }

@@ -3,7 +3,7 @@
 import { type Refusal, refuse } from "../protocol/errors.ts";
 import { RawJson, writeJson } from "../protocol/json.ts";
 import type { Limits } from "../protocol/limits.ts";
-import { type Instant, instant, iso } from "../protocol/units.ts";
+import { type Instant, instant, iso, utf8Length } from "../protocol/units.ts";
 import { bytesOf, type Entry, itemText, slotChanges } from "./record.ts";
 import type { State } from "./state.ts";
 
@@ -33,38 +33,53 @@ export function refuseTime(
   return { refusal: refuse("not_found", `at: ${iso(time)} is before the first version, of ${iso(state.created)}`), proof: false };
 }
 
-/** The slots as they stood after the last of `entries`, which begin at version 1. */
-export function foldSlots(entries: Iterable<Entry>): Map<string, RawJson> {
-  const slots = new Map<string, RawJson>();
-  for (const entry of entries) {
-    for (const { name, text } of slotChanges(entry)) {
-      if (text === null) slots.delete(name);
-      else slots.set(name, RawJson.trusted(text));
-    }
+/** Makes of the slots before `entry` those after it: folded from version 1 on they are what stood at a version. */
+export function setSlots(slots: Map<string, RawJson>, entry: Entry): void {
+  for (const { name, text } of slotChanges(entry)) {
+    if (text === null) slots.delete(name);
+    else slots.set(name, RawJson.trusted(text));
   }
-  return slots;
 }
 
-/** The items of `entries` from index `from` on, as JSON texts, as many as fit; `next` is where to go on. */
-export function pageOfItems(
-  entries: Iterable<Entry>,
-  from: number,
-  limit: number,
-  bytes: number,
-): { readonly items: RawJson[]; readonly next?: number } {
-  const items: RawJson[] = [];
-  let room = bytes;
-  for (const entry of entries) {
-    for (let i = Math.max(0, from - entry.firstItem); i < entry.items.length; i++) {
+/** The items of the records that are added, from index `from` on, as JSON texts: as many as `limit` and `bytes` allow, but one at least. */
+export class ItemPage {
+  readonly items: RawJson[] = [];
+  readonly #from: number;
+  readonly #limit: number;
+  #room: number;
+  #next: number | undefined;
+
+  constructor(from: number, limit: number, bytes: number) {
+    this.#from = from;
+    this.#limit = limit;
+    this.#room = bytes;
+  }
+
+  /** Index of the first item that found no place; nothing is added any more then. */
+  get next(): number | undefined {
+    return this.#next;
+  }
+
+  /** Bytes that are left. */
+  get room(): number {
+    return this.#room;
+  }
+
+  add(entry: Entry): void {
+    for (let i = Math.max(0, this.#from - entry.firstItem); i < entry.items.length && this.#next === undefined; i++) {
       const mark = entry.items[i];
       const content = entry.contents[i];
       if (mark === undefined || content === undefined || content === null) continue;
-      if (items.length >= limit || (items.length > 0 && mark.bytes > room)) return { items, next: entry.firstItem + i };
-      items.push(RawJson.trusted(itemText(mark, content)));
-      room -= mark.bytes;
+      const text = itemText(mark, content);
+      // What stands beside the content, role and labels, is ASCII.
+      const bytes = mark.bytes + text.length - content.length;
+      if (this.items.length >= this.#limit || (this.items.length > 0 && bytes > this.#room)) this.#next = entry.firstItem + i;
+      else {
+        this.items.push(RawJson.trusted(text));
+        this.#room -= bytes;
+      }
     }
   }
-  return { items };
 }
 
 export type ReadReply = {
@@ -73,7 +88,7 @@ export type ReadReply = {
   readonly at: Instant;
   readonly slots: ReadonlyMap<string, RawJson>;
   readonly items: readonly RawJson[];
-  readonly next?: number;
+  readonly next: number | undefined;
 };
 
 /** The reply's JSON text: what is stored as text is joined, not parsed again. */
@@ -95,37 +110,53 @@ export const historyRow = (entry: Entry) => ({
   reason: entry.kind,
 });
 
-/** What came between two versions: `before` are the slots at `from`, `entries` the records after it up to `to`. */
-export function diffText(
-  from: number,
-  to: number,
-  before: ReadonlyMap<string, RawJson>,
-  entries: readonly Entry[],
-  limits: Limits,
-): string | Refusal {
-  const bytes = entries.reduce((sum, entry) => sum + bytesOf(entry), 0);
-  if (bytes > limits.bytes_per_reply) {
+/** What came between version `from` and the last of the records that are added, from version 1 on. */
+export class Difference {
+  readonly #from: number;
+  readonly #limits: Limits;
+  readonly #items: ItemPage;
+  readonly #before = new Map<string, RawJson>();
+  readonly #after = new Map<string, RawJson>();
+  readonly #touched = new Set<string>();
+
+  constructor(from: number, limits: Limits) {
+    this.#from = from;
+    this.#limits = limits;
+    this.#items = new ItemPage(0, Number.POSITIVE_INFINITY, limits.bytes_per_reply);
+  }
+
+  /** A refusal once it is more than one answer may carry. */
+  add(entry: Entry): Refusal | undefined {
+    setSlots(this.#after, entry);
+    if (entry.version <= this.#from) {
+      setSlots(this.#before, entry);
+      return undefined;
+    }
+    this.#items.add(entry);
+    for (const { name } of entry.slots) this.#touched.add(name);
+    return this.#items.next === undefined ? undefined : this.#tooLarge(entry.version);
+  }
+
+  text(to: number): string | Refusal {
+    const slots: Record<string, { before: RawJson | undefined; after: RawJson | undefined }> = {};
+    let room = this.#items.room;
+    for (const name of this.#touched) {
+      const [before, after] = [this.#before.get(name), this.#after.get(name)];
+      if (before?.text === after?.text) continue;
+      slots[name] = { before, after };
+      room -= utf8Length(before?.text ?? "") + utf8Length(after?.text ?? "");
+    }
+    if (room < 0) return this.#tooLarge(to);
+    return writeJson({ ok: true, from: this.#from, to, items: this.#items.items, slots, erased: [] });
+  }
+
+  #tooLarge(to: number): Refusal {
+    const most = this.#limits.bytes_per_reply;
     return refuse(
       "too_large",
-      `the versions ${from} to ${to} differ by ${bytes} bytes; at most ${limits.bytes_per_reply} in one answer. Ask for a shorter range`,
+      `the versions ${this.#from} to ${to} differ by more than ${most} bytes, the most in one answer. Ask for a shorter range`,
     );
   }
-  const { items } = pageOfItems(entries, 0, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
-  const after = new Map(before);
-  const touched = new Set<string>();
-  for (const entry of entries) {
-    for (const { name, text } of slotChanges(entry)) {
-      touched.add(name);
-      if (text === null) after.delete(name);
-      else after.set(name, RawJson.trusted(text));
-    }
-  }
-  const slots: Record<string, { before: RawJson | undefined; after: RawJson | undefined }> = {};
-  for (const name of touched) {
-    const [was, is] = [before.get(name), after.get(name)];
-    if (was?.text !== is?.text) slots[name] = { before: was, after: is };
-  }
-  return writeJson({ ok: true, from, to, items, slots, erased: [] });
 }
 
 /** Parses what the schema has checked to be an ISO time. */

@@ -2,13 +2,14 @@
 
 import { type Dispatcher, Pool } from "undici";
 import type { Call } from "../actors/ports.ts";
+import { limits } from "../protocol/limits.ts";
 
 export type SidecarOptions = {
   /** `http://127.0.0.1:3501` */
   readonly url: string;
   /** DAPR_API_TOKEN; the sidecar refuses who does not send it. */
   readonly token: string | undefined;
-  /** How long a call may take, ms. */
+  /** How long a call may take, ms: all of it, waiting for a connection included. */
   readonly timeoutMs: number;
 };
 
@@ -25,22 +26,22 @@ export function jsonOf({ body }: Pick<SidecarAnswer, "body">): unknown {
 }
 
 const NO_ANSWER: SidecarAnswer = { status: 0, body: Buffer.alloc(0), etag: undefined };
-/** Connections kept to the sidecar; group commit keeps the number of calls under way small. */
-const CONNECTIONS = 128;
 
 export class Sidecar {
   readonly #pool: Pool;
   readonly #token: string | undefined;
+  readonly #timeoutMs: number;
 
   constructor(options: SidecarOptions) {
-    const timeout = options.timeoutMs;
-    this.#pool = new Pool(options.url, {
-      connections: CONNECTIONS,
-      headersTimeout: timeout,
-      bodyTimeout: timeout,
-      keepAliveTimeout: 60_000,
-    });
+    this.#timeoutMs = options.timeoutMs;
     this.#token = options.token;
+    // A call has one timeout, of its own: undici's begin only once a connection is free.
+    this.#pool = new Pool(options.url, {
+      connections: limits.sidecar_connections,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: limits.sidecar_idle_ms,
+    });
   }
 
   /** Never throws: no answer is an answer too. The caller's signal is not handed on, since a write that was begun is seen to its end. */
@@ -56,7 +57,7 @@ export class Sidecar {
     if (this.#token !== undefined) sent["dapr-api-token"] = this.#token;
     if (call.traceparent !== undefined) sent.traceparent = call.traceparent;
     return new Promise((resolve) => {
-      this.#pool.dispatch({ method, path, body: body ?? null, headers: sent }, new Hearing(resolve));
+      this.#pool.dispatch({ method, path, body: body ?? null, headers: sent }, new Hearing(resolve, this.#timeoutMs));
     });
   }
 
@@ -69,14 +70,22 @@ export class Sidecar {
 class Hearing implements Dispatcher.DispatchHandler {
   readonly #resolve: (answer: SidecarAnswer) => void;
   readonly #chunks: Buffer[] = [];
+  readonly #timer: NodeJS.Timeout;
+  #controller: Dispatcher.DispatchController | undefined;
+  #late = false;
   #status = 0;
   #etag: string | undefined;
 
-  constructor(resolve: (answer: SidecarAnswer) => void) {
+  constructor(resolve: (answer: SidecarAnswer) => void, timeoutMs: number) {
     this.#resolve = resolve;
+    this.#timer = setTimeout(() => this.#giveUp(), timeoutMs);
   }
 
-  onRequestStart(): void {}
+  /** It has a connection, and is about to be sent. */
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#late) controller.abort(new Error("it waited too long for a connection"));
+  }
 
   onResponseStart(_: unknown, status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void {
     this.#status = status;
@@ -89,12 +98,20 @@ class Hearing implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
+    clearTimeout(this.#timer);
     const [only] = this.#chunks;
     const body = this.#chunks.length === 1 && only !== undefined ? only : Buffer.concat(this.#chunks);
     this.#resolve({ status: this.#status, body, etag: this.#etag });
   }
 
   onResponseError(): void {
+    clearTimeout(this.#timer);
+    this.#resolve(NO_ANSWER);
+  }
+
+  #giveUp(): void {
+    this.#late = true;
+    this.#controller?.abort(new Error("no answer in time"));
     this.#resolve(NO_ANSWER);
   }
 }

@@ -56,7 +56,11 @@ export const limits = {
   settle_attempts: 8,
   settle_pause_ms: 20,
   settle_pause_max_ms: 1_000,
+  /** One call to the sidecar, from the wish for a connection to the last byte of the answer. */
   store_call_ms: 5_000,
+  /** Group commit keeps the number of calls under way small. */
+  sidecar_connections: 128,
+  sidecar_idle_ms: 60_000,
 
   // Group commit (C4).
   records_per_group: 128,
@@ -71,6 +75,10 @@ export const limits = {
   /** Where nothing tells yet how large they are. */
   records_per_first_bulk: 32,
   bytes_per_bulk: 16 * MiB,
+  /** How many records beyond the head's version the first read asks for. */
+  records_beyond_head: 8,
+  /** Decoded records that a load keeps for readers. */
+  bytes_per_load: 16 * MiB,
   load_rounds: 64,
 
   // The head is a checkpoint: how many versions may pass before it is written again.

@@ -80,6 +80,20 @@ export const groupClaims: readonly Claim<Part>[] = [
     },
   ],
   [
+    "those for whom it became too late while others were in flight are not sent any more, and hear that it is unknown",
+    async (part) => {
+      const { store, group } = open(part);
+      const calls: readonly Call[] = [{}, { deadline: millis(1) }, { deadline: millis(10_000) }, { deadline: millis(1) }];
+      const done = calls.map((call, i) => group.create("abcd".charAt(i), bytes(1), call));
+      await store.answer(0, "created");
+      assert.deepEqual(store.calls, ["a", "c"]);
+      await store.answer(1, "created");
+      assert.deepEqual(await Promise.all(done), ["created", "unknown", "created", "unknown"]);
+      const late = group.create("e", bytes(1), { deadline: millis(1) });
+      assert.deepEqual([await late, store.calls.length], ["unknown", 2]);
+    },
+  ],
+  [
     "one call is in flight at a time; what comes meanwhile goes together, sorted by key, when it is back",
     async (part) => {
       const { store, group, told } = open(part);

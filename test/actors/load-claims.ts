@@ -1,3 +1,4 @@
+import { limits } from "../../protocol/limits.ts";
 import { assert, type Claim } from "./claims.ts";
 import { type Part, type Reply, Scene, type SceneHost, standing, times } from "./scene.ts";
 
@@ -227,6 +228,33 @@ export const loadClaims: readonly Claim<Part>[] = [
       assert.equal((await sleeper.append("ghost")).version, 6);
       for (const reply of seen) assert.deepEqual(contents(reply), ["k1", "k2", "k3", "k4", "k5"]);
       assert.equal(seen.length, 2);
+    },
+  ],
+  [
+    "C5: of a load that is larger than what it keeps, records that were let go of may have been ghosts, and the pages say what stands",
+    async (part) => {
+      const large = "x".repeat(limits.bytes_per_turn - 1_024);
+      const histories = ["of this name", "of nobody"].map(async (slot) => {
+        const scene = new Scene(part);
+        const host = scene.host();
+        for (let i = 1; i <= 4; i++) await host.append(`k${i}`, { items: [{ role: "note", content: large }], set: { slot } });
+        await host.append("k5", { set: { slot } });
+        return scene;
+      });
+      const [scene, ghosts] = await Promise.all(histories);
+      assert.ok(scene !== undefined && ghosts !== undefined);
+      const rows = new Map(scene.rows);
+      scene.next(/read .*rec\/1 /, (apply) => {
+        for (let v = 1; v <= 5; v++) scene.set(`rec/${v}`, ghosts.row(`rec/${v}`)?.value ?? new Uint8Array());
+        apply();
+        for (const [key, row] of rows) scene.rows.set(key, row);
+        scene.seal(2);
+        scene.drop("rec/1", "rec/2");
+        scene.mono += HALF;
+      });
+      const stranger = scene.host();
+      const reply = await stranger.read({ from: 4 });
+      assert.deepEqual([reply.version, reply.slots], [5, { slot: "of this name" }]);
     },
   ],
   [

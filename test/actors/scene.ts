@@ -26,6 +26,7 @@ export type Reply = {
   readonly version?: number;
   readonly duplicate?: boolean;
   readonly created?: boolean;
+  readonly slots?: Readonly<Record<string, unknown>>;
   readonly items?: readonly { readonly content: string }[];
 };
 

@@ -40,7 +40,7 @@ export const brokenRules: readonly BrokenRule[] = [
     rule: "C3: absent does not mean that it was not written",
     broken: "where nothing stands, the caller hears that nothing was written",
     file: "actors/commit.ts",
-    find: `    if (clock.elapsed() >= deadline) break;\n    await clock`,
+    find: `    if (isLate(call, clock)) break;\n    await clock`,
     by: `    throw new ContextError("internal", "nothing was written");\n    await clock`,
     seed: 5,
   },

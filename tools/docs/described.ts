@@ -31,7 +31,7 @@ export const described: Readonly<Record<string, Described>> = {
   },
   "Context.read": {
     summary: "Items and slots as they stood at a version or a time.",
-    description: `At most ${itemsPerRead} items and ${limits.bytes_per_reply} bytes of content a reply; \`next\` says where to go on. A version beyond the head, or a time before the first, is not_found; a time in the future is invalid. A read may be ${limits.hot_ms} ms old, with \`fresh\` it is not.`,
+    description: `At most ${itemsPerRead} items and ${limits.bytes_per_reply} bytes of items a reply; \`next\` says where to go on. A version beyond the head, or a time before the first, is not_found; a time in the future is invalid. A read may be ${limits.hot_ms} ms old, with \`fresh\` it is not.`,
     example: { grant, at: "2026-01-31T12:00:00Z", from: 0, limit: 100 },
   },
   "Context.history": {

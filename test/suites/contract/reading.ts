@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { limits } from "../../../protocol/limits.ts";
 import { instant, iso } from "../../../protocol/units.ts";
 import { type Caller, type Reply, type Setting, text, texts } from "../caller.ts";
 
@@ -35,6 +36,18 @@ export function reading(the: () => Setting): void {
       expect(reply).toMatchObject({ version, digest, at, items: texts(2 * version), slots: { n: { text: String(version - 1) } } });
     }
     expect(await caller.call(id, "read")).toEqual(await caller.call(id, "read", { at: 5 }));
+  });
+
+  test("read: the largest answer comes whole: as many items as one may carry, beside all the slots that there may be", async () => {
+    const { caller, name } = the();
+    const id = name("largest");
+    const value = "v".repeat(limits.bytes_of_slots / 4 - 2);
+    await caller.call(id, "append", { key: "slots", items: [], set: { a: value, b: value, c: value, d: value } });
+    const content = "i".repeat(limits.bytes_per_turn / 4 - 128);
+    const items = [1, 2, 3, 4].map(() => ({ role: "note", content }));
+    for (const key of ["first", "second", "third"]) await caller.call(id, "append", { key, items });
+    const { slots, next, ...page } = await caller.call(id, "read");
+    expect([page.items.length, next, Object.keys(slots).length]).toEqual([8, 8, 4]);
   });
 
   test("read: `at` names a time: exactly a version's, between two, after the last, and with another zone", async () => {
