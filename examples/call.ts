@@ -2,6 +2,8 @@
 
 const url = process.env.STRATA_URL ?? "http://127.0.0.1:3500";
 const grant = process.env.STRATA_GRANT ?? "";
+/** Where the sidecar asks for one. */
+const token = process.env.DAPR_API_TOKEN ?? "";
 
 /** What the examples look at in an answer. All of it: docs/generated/openapi.json. */
 export type Answer = {
@@ -20,6 +22,7 @@ export type Answer = {
 export async function call(context: string, method: string, args: object): Promise<Answer> {
   const response = await fetch(`${url}/v1.0/actors/Context/${context}/method/${method}`, {
     method: "PUT",
+    headers: { "content-type": "application/json", ...(token === "" ? {} : { "dapr-api-token": token }) },
     body: JSON.stringify({ grant, ...args }),
   });
   const text = await response.text();

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { TenantId } from "./ids.ts";
 import { limits } from "./limits.ts";
+import { LAST_INSTANT } from "./units.ts";
 
 const part = `[a-z0-9-]{0,${limits.chars_per_name}}`;
 
@@ -37,7 +38,7 @@ export const Claims = z.strictObject({
     .max(64),
   methods: z.array(z.enum(grantable)).max(grantable.length),
   /** ms since the epoch; from then on the grant allows nothing. */
-  expires: z.int().positive(),
+  expires: z.int().positive().max(LAST_INSTANT),
 });
 export type Claims = z.infer<typeof Claims>;
 export type Grantable = (typeof grantable)[number];

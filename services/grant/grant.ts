@@ -1,9 +1,8 @@
 import { ContextError } from "../../protocol/errors.ts";
-import { explain } from "../../protocol/explain.ts";
 import { Claims } from "../../protocol/grant.ts";
 import { type Instant, later, millis } from "../../protocol/units.ts";
 
-type Wish = {
+export type Wish = {
   readonly tenant: string;
   readonly subject: string;
   readonly contexts: string;
@@ -13,16 +12,15 @@ type Wish = {
 
 const units: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
+/** Ten years: nobody will remember whom a longer one was given to. */
+const LONGEST_MS = 3_650 * 86_400_000;
+
 /** Claims as an operator words them. Throws ContextError "invalid". */
 export function claimsFrom(wish: Wish, now: Instant): Claims {
-  const words = (text: string): string[] =>
-    text
-      .split(",")
-      .map((word) => word.trim())
-      .filter((word) => word !== "");
   const [, count = "", unit = ""] = /^(\d{1,9})([smhd])$/.exec(wish.ttl) ?? [];
   const length = Number(count) * (units[unit] ?? 0);
   if (!(length > 0)) throw new ContextError("invalid", `--ttl: saw "${wish.ttl}"; write a number and s, m, h or d, like 12h`);
+  if (length > LONGEST_MS) throw new ContextError("invalid", `--ttl: saw "${wish.ttl}"; at most 3650d, ten years`);
   const parsed = Claims.safeParse({
     v: 1,
     tenant: wish.tenant,
@@ -31,9 +29,19 @@ export function claimsFrom(wish: Wish, now: Instant): Claims {
     methods: words(wish.methods),
     expires: later(now, millis(length)),
   });
-  if (!parsed.success) throw new ContextError("invalid", explain(parsed.error));
-  return parsed.data;
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const [name, index] = issue?.path ?? [];
+  const given = Object.entries(wish).find(([option]) => option === name)?.[1] ?? "";
+  const seen = typeof index === "number" ? words(given)[index] : given;
+  throw new ContextError("invalid", `--${String(name)}: saw "${seen}"; ${issue?.message ?? "not allowed"}`);
 }
+
+const words = (list: string): string[] =>
+  list
+    .split(",")
+    .map((word) => word.trim())
+    .filter((word) => word !== "");
 
 /** What a token says; whether it is true is another question. Throws ContextError "invalid". */
 export function explainToken(token: string): Claims {

@@ -2,6 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { ContextId, TenantId } from "../../protocol/ids.ts";
+import { type CallersSidecar, DEFAULT_URL, readCallersSidecar } from "../caller/config.ts";
 import { importLimits } from "./limits.ts";
 
 export const usage = `Records agent trajectories as contexts, turn by turn, and gives them back.
@@ -10,7 +11,7 @@ export const usage = `Records agent trajectories as contexts, turn by turn, and 
                                             .jsonl, .jsonl.gz, or - for standard input
   npm run import -- --export CONTEXT        prints the line that CONTEXT was made of
 
-  --url URL          where Strata answers           (http://127.0.0.1:3500)
+  --url URL          where Strata answers           (the environment's STRATA_URL, else ${DEFAULT_URL})
   --grant TOKEN      allows append and read         (the environment's STRATA_GRANT; npm start prints one)
   --tenant TENANT    whose contexts they become     (main)
   --concurrency N    contexts recorded at once      (${importLimits.contexts_at_once}; at most ${importLimits.contexts_at_once_max})
@@ -18,6 +19,7 @@ export const usage = `Records agent trajectories as contexts, turn by turn, and 
   --quiet            problems only
   --help             this text
 
+Where the sidecar there asks for a dapr-api-token, it is taken from the environment's DAPR_API_TOKEN.
 Running it again, after an interruption or for no reason, writes nothing twice.
 Exit code: 0 all recorded, 1 something was not (its file:line is on standard error), 2 the command was not understood, 130 interrupted.
 `;
@@ -26,8 +28,7 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-export type Config = {
-  readonly url: string;
+export type Config = CallersSidecar & {
   readonly grant: string;
   readonly tenant: TenantId;
   readonly json: boolean;
@@ -53,7 +54,9 @@ export function readConfig(args: readonly string[], env: Readonly<Record<string,
   const concurrency = Number(values.concurrency);
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > importLimits.contexts_at_once_max)
     throw new UsageError(`--concurrency ${values.concurrency}: allowed is a whole number from 1 to ${importLimits.contexts_at_once_max}`);
-  return { url: urlOf(values.url), grant, tenant: tenant.data, json: values.json, quiet: values.quiet, concurrency, files, context };
+  const sidecar = readCallersSidecar(values.url, env);
+  if ("problem" in sidecar) throw new UsageError(sidecar.problem);
+  return { ...sidecar, grant, tenant: tenant.data, json: values.json, quiet: values.quiet, concurrency, files, context };
 }
 
 function parse(args: readonly string[]) {
@@ -62,7 +65,7 @@ function parse(args: readonly string[]) {
       args: [...args],
       allowPositionals: true,
       options: {
-        url: { type: "string", default: "http://127.0.0.1:3500" },
+        url: { type: "string" },
         grant: { type: "string" },
         tenant: { type: "string", default: "main" },
         concurrency: { type: "string", default: String(importLimits.contexts_at_once) },
@@ -81,11 +84,4 @@ function contextOf(text: string, tenant: TenantId): ContextId {
   const context = ContextId.safeParse(text.includes(".") ? text : `${tenant}.${text}`);
   if (context.success) return context.data;
   throw new UsageError(`--export ${text}: ${context.error.issues[0]?.message ?? "not allowed"}`);
-}
-
-function urlOf(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol))
-    throw new UsageError(`--url ${text}: allowed is an http or https URL like http://127.0.0.1:3500`);
-  return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
 }

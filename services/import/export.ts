@@ -1,6 +1,6 @@
 // A context back as the line it was imported from, page by page at one version.
 
-import { CallError, type Client } from "./client.ts";
+import { CallError, type Client } from "../../dapr/client.ts";
 import { importLimits } from "./limits.ts";
 import { messageOf } from "./message.ts";
 import { envelopeOf, TrajectoryError } from "./trajectory.ts";

@@ -1,8 +1,8 @@
 // Files of trajectories into contexts: lines one after another, several contexts at once, the turns of one context in order.
 
 import type { Readable } from "node:stream";
+import { CallError, type Client } from "../../dapr/client.ts";
 import { contextId, type TenantId } from "../../protocol/ids.ts";
-import { CallError, type Client } from "./client.ts";
 import { importLimits } from "./limits.ts";
 import { type Line, linesOf, type Progress } from "./lines.ts";
 import { type Recorded, record } from "./record.ts";
@@ -29,7 +29,7 @@ export type Report = {
 
 export type Summary = { readonly contexts: number; readonly versions: number; readonly written: number; readonly failed: number };
 
-/** Throws the signal's reason when aborted, and CallError when nothing answers at the URL: then no line would fare better. */
+/** Throws the signal's reason when aborted, and CallError when nobody there listens to us: then no line would fare better. */
 export async function importFiles(files: readonly string[], options: ImportOptions): Promise<Summary> {
   const run = new Run(options);
   for (const file of files)
@@ -97,7 +97,7 @@ class Run {
       this.#summary.written += recorded.written;
       report.recorded(recorded);
     } catch (error) {
-      if (client.aborted || (error instanceof CallError && error.code === "unreachable")) this.#fatal ??= error;
+      if (client.aborted || isDeaf(error)) this.#fatal ??= error;
       else this.#fail(where, error);
     }
   }
@@ -105,10 +105,15 @@ class Run {
   #fail(where: string, error: unknown): void {
     if (!(error instanceof TrajectoryError || error instanceof CallError)) throw error;
     this.#summary.failed++;
-    this.#options.report.failed(where, error.message);
+    const hint = "code" in error && error.code === "denied" ? ` (${GRANT_HINT})` : "";
+    this.#options.report.failed(where, error.message + hint);
   }
 
   #stop(): void {
     if (this.#fatal !== undefined) throw this.#fatal;
   }
 }
+
+const GRANT_HINT = "an import needs a grant that allows append and read on the contexts it makes";
+
+const isDeaf = (error: unknown): boolean => error instanceof CallError && (error.code === "unreachable" || error.code === "unauthorized");

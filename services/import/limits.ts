@@ -1,6 +1,6 @@
 const MiB = 1024 * 1024;
 
-/** Every bound of an import; units stand in the names. What the contract itself limits is in protocol/limits.ts. */
+/** Every bound of an import; units stand in the names. Those of a call are in dapr/client.ts, what the contract limits in protocol/limits.ts. */
 export const importLimits = {
   /** A longer line is passed over without being held. */
   bytes_per_line: 64 * MiB,
@@ -10,24 +10,14 @@ export const importLimits = {
   contexts_at_once: 32,
   contexts_at_once_max: 256,
 
-  // One call.
-  call_ms: 30_000,
-  bytes_per_reply: 64 * MiB,
   items_per_page: 1_000,
   /** The line's other fields go into the first message's record unless they are longer than this; then they get a record of their own. */
   chars_of_fields_beside_item: MiB,
 
-  // Patience: with these, a host that is away for half a minute is waited for.
-  attempts: 12,
-  attempts_at_first: 4,
-  pause_ms: 100,
-  pause_max_ms: 5_000,
-  retry_after_max_ms: 30_000,
   /** How often a context is read again because another writer was ahead, without finding more of the line in it. */
   rereads: 3,
 
   // What is said.
   errors_shown: 100,
   keys_shown: 8,
-  chars_shown: 200,
 } as const;

@@ -1,4 +1,4 @@
-import { CallError, Client } from "./client.ts";
+import { CallError, Client } from "../../dapr/client.ts";
 import { type Config, readConfig, UsageError, usage } from "./config.ts";
 import { exportContext } from "./export.ts";
 import { FrameError } from "./frame.ts";
@@ -16,7 +16,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const interrupt = new AbortController();
   process.once("SIGINT", () => interrupt.abort());
-  const client = new Client({ url: config.url, grant: config.grant, signal: interrupt.signal });
+  const client = new Client({ url: config.url, token: config.token, grant: config.grant, signal: interrupt.signal });
   try {
     return config.context === undefined ? await runImport(config, client) : await runExport(config.context, client);
   } catch (error) {

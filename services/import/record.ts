@@ -1,9 +1,9 @@
 // One trajectory recorded as one context, turn by turn. What the context holds already is read and compared, never written again, so an
 // import that was interrupted goes on where it stopped and one that is run twice changes nothing.
 
+import { CallError, type Client } from "../../dapr/client.ts";
 import type { Item } from "../../protocol/item.ts";
 import type { RawJson } from "../../protocol/json.ts";
-import { CallError, type Client } from "./client.ts";
 import { FrameError, restore } from "./frame.ts";
 import { importLimits } from "./limits.ts";
 import { itemOf } from "./message.ts";

@@ -1,14 +1,13 @@
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { aborted } from "../../actors/actor.ts";
+import { CallError, Client } from "../../dapr/client.ts";
 import { systemClock, systemDie } from "../../dapr/clock.ts";
 import { ContextError } from "../../protocol/errors.ts";
 import { TenantId } from "../../protocol/ids.ts";
 import { iso, later, millis } from "../../protocol/units.ts";
 import { Keyring, parseRootKeys } from "../../stores/keyring.ts";
-import { createTenant } from "../grant/call.ts";
 import { readConfigWith } from "../host/config.ts";
-import { CallError, Client } from "../import/client.ts";
 import { importFiles } from "../import/import.ts";
 import { importLimits } from "../import/limits.ts";
 import { Display } from "../import/progress.ts";
@@ -54,7 +53,7 @@ async function run(config: StartConfig): Promise<void> {
 /** The main job on an empty store, and what is there afterwards. */
 async function showAround(config: StartConfig, stack: Stack, grant: string, stop: AbortSignal): Promise<void> {
   const client = new Client({ url: stack.url, grant, signal: stop });
-  const { created } = await createTenant(stack.url, tenant, grant);
+  const { created } = await client.callTenant(tenant, "create", {});
   if (config.samples && (created || (await isEmpty(client, tenant)))) await importSamples(client, config.json);
   if (config.json) return;
   const tour = await takeTour(client, tenant);

@@ -1,7 +1,7 @@
 // What `npm start` shows once it serves: that what was imported is there, at any version and time, and that its chain verifies.
 
+import type { Client } from "../../dapr/client.ts";
 import { type ContextName, contextId, type TenantId } from "../../protocol/ids.ts";
-import type { Client } from "../import/client.ts";
 
 /** More contexts than these are not counted: a start must not take the longer the more there is. */
 const PAGES = 10;

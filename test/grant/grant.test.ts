@@ -3,6 +3,9 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { systemClock } from "../../dapr/clock.ts";
+import { readCommand } from "../../services/grant/config.ts";
+import { claimsFrom } from "../../services/grant/grant.ts";
 
 const program = fileURLToPath(new URL("../../services/grant/main.ts", import.meta.url));
 const rootKey = Buffer.alloc(32, 7).toString("base64");
@@ -39,12 +42,54 @@ test.each([
   [["mint", "--key-file", "/nowhere/root.key"], /--key-file: \/nowhere\/root.key cannot be read \(ENOENT\)$/],
   [["configure", "acme"], /--ttl-ms: is missing; give the milliseconds, or --no-ttl/],
   [["configure", "acme", "--ttl-ms", "1h"], /--ttl-ms: saw "1h"/],
+  [["create"], /create: saw no TENANT; write npm run grant -- create TENANT$/],
   [["show", "strata1.no.grant"], /this is no grant; one looks like strata1\./],
-  [["forge"], /there is no command "forge"; see --help$/],
+  [["forge"], /there is no command "forge"; key, mint, show, verify, create, configure, list are; see --help$/],
 ])("wrong options %j are answered in one line, with the exit code 2", (args, said) => {
   const { status, stdout, stderr } = grant(args);
   expect(stderr).toMatch(said);
   expect({ status, stdout, lines: stderr.split("\n").length }).toEqual({ status: 2, stdout: "", lines: 1 });
+});
+
+test.each<[string[], RegExp]>([
+  [["configure", "acme", "--ttl-ms", "5"], /--ttl-ms: saw 5; .*1000$/],
+  [["configure", "acme", "--ttl-ms", "5000", "--ttl-from", "never"], /--ttl-from: saw "never"; .*"creation"\|"lastAppend"$/],
+  [["configure", "acme", "--no-ttl", "--ttl-ms", "5000"], /--no-ttl takes the time to live away; leave out --ttl-ms and --ttl-from$/],
+  [["create", "acme", "beta"], /create: saw "beta", which is one argument too many/],
+  [["create", "Acme"], /create: saw "Acme"; a tenant is 1 to 63 of the characters/],
+  [["create", "acme", "--tenant", "beta"], /--tenant says nothing to create, which takes --url, --key-file/],
+  [["mint", "acme"], /mint: saw "acme", which is one argument too many/],
+  [["mint", "--contexts", " ,"], /--contexts: saw nothing; .* \* stands for all$/],
+  [["list", "acme", "--state", "dead"], /--state: saw "dead"; .*"empty"\|"live"\|"expired"$/],
+  [["list", "acme", "--prefix", "Desk"], /--prefix: saw "Desk"; a prefix has the characters of a context's name$/],
+  [["list", "acme", "--url", "127.0.0.1:3500"], /--url 127\.0\.0\.1:3500: allowed is an http or https URL like http:/],
+  [["show"], /show: saw no TOKEN/],
+])("%j is refused before anything is asked", (args, said) => {
+  expect(() => readCommand(args, {})).toThrow(said);
+});
+
+test.each([
+  [{ tenant: "Acme" }, /--tenant: saw "Acme"; a tenant is/],
+  [{ contexts: "a,B*" }, /--contexts: saw "B\*"; a context's name, a prefix that ends in \*, or \*$/],
+  [{ methods: "append,reed" }, /--methods: saw "reed"; .*"append"\|"read"/],
+  [{ subject: " x" }, /--subject: saw " x"; a subject is 1 to 128 of/],
+  [{ ttl: "99999999d" }, /--ttl: saw "99999999d"; at most 3650d/],
+])("a grant for %j is not minted", (wish, said) => {
+  const usual = { tenant: "main", subject: "me", contexts: "*", methods: "*", ttl: "30d" };
+  expect(claimsFrom(usual, systemClock.now())).toMatchObject({ tenant: "main" });
+  expect(() => claimsFrom({ ...usual, ...wish }, systemClock.now())).toThrow(said);
+});
+
+test("where Strata answers comes from the flag, else from the environment, and its token from the environment alone", () => {
+  const sidecarOf = (args: string[], env: Record<string, string>) => {
+    const asked = readCommand(["list", "acme", ...args], env);
+    return asked !== "help" && "sidecar" in asked.command ? asked.command.sidecar : undefined;
+  };
+  expect(sidecarOf([], {})).toEqual({ url: "http://127.0.0.1:3500", token: undefined });
+  expect(sidecarOf([], { STRATA_URL: "http://strata:1/", DAPR_API_TOKEN: "t" })).toEqual({ url: "http://strata:1", token: "t" });
+  expect(sidecarOf(["--url", "https://other/below"], { STRATA_URL: "http://strata:1" })).toMatchObject({ url: "https://other/below" });
+  expect(() => sidecarOf([], { STRATA_URL: "strata" })).toThrow("STRATA_URL strata: allowed is an http or https URL");
+  expect(() => sidecarOf([], { DAPR_API_TOKEN: "secret\n" })).toThrow(/^\[invalid\] DAPR_API_TOKEN: it holds (?!.*secret)/);
 });
 
 test("without a root key nothing is minted, and it says where one comes from", () => {
@@ -53,8 +98,14 @@ test("without a root key nothing is minted, and it says where one comes from", (
   expect(stderr).toMatch(/there is no root key: set STRATA_ROOT_KEY or name a file/);
 });
 
+test("a token that says a time which no calendar has is no grant, and no failure", () => {
+  const claims = { v: 1, tenant: "acme", subject: "me", contexts: ["*"], methods: ["*"], expires: Number.MAX_SAFE_INTEGER };
+  const token = `strata1.1.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.c2lnbmF0dXJl`;
+  expect(grant(["show", token])).toMatchObject({ status: 2, stdout: "", stderr: expect.stringMatching(/this is no grant/) });
+});
+
 test("a sidecar that does not answer is told as one", () => {
   const { status, stderr } = grant(["list", "acme", "--url", "http://127.0.0.1:1"]);
   expect(status).toBe(1);
-  expect(stderr).toMatch(/^\[unavailable\] no sidecar answers at http:\/\/127.0.0.1:1; is Strata running/);
+  expect(stderr).toMatch(/^\[unreachable\] no answer from http:\/\/127.0.0.1:1 \(ECONNREFUSED\); is Strata running there\?$/);
 });

@@ -4,10 +4,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { expect } from "vitest";
+import { Client } from "../../dapr/client.ts";
 import { TenantId } from "../../protocol/ids.ts";
 import { RawJson } from "../../protocol/json.ts";
-import { createTenant } from "../../services/grant/call.ts";
-import { Client } from "../../services/import/client.ts";
 import { exportContext } from "../../services/import/export.ts";
 import { restore } from "../../services/import/frame.ts";
 import { importFiles, type Summary } from "../../services/import/import.ts";
@@ -35,7 +34,7 @@ export function sources(): Source[] {
   });
 }
 
-export const openTenant = ({ url, grant }: Place): Promise<unknown> => createTenant(url, tenant, grant);
+export const openTenant = (place: Place): Promise<unknown> => new Client(place).callTenant(tenant, "create", {});
 
 export type Run = Summary & { readonly problems: readonly string[] };
 

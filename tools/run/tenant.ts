@@ -3,15 +3,14 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { z } from "zod";
+import { CallError, Client } from "../../dapr/client.ts";
 import type { Environment } from "./environment.ts";
 import { RunError, textOf } from "./errors.ts";
 
 const MINT_MS = 30_000;
-const CREATE_MS = 30_000;
 
 const grantCommand = fileURLToPath(new URL("../../services/grant/main.ts", import.meta.url));
 const Minted = z.object({ grant: z.string().min(1) });
-const Answer = z.union([z.object({ ok: z.literal(true) }), z.object({ ok: z.literal(false), code: z.string(), message: z.string() })]);
 
 /** A root grant for the tenant, by the operator's command and with the root key. Throws RunError. */
 export async function mintGrant(tenant: string, rootKey: string, env: Environment, signal: AbortSignal): Promise<string> {
@@ -27,14 +26,10 @@ export async function mintGrant(tenant: string, rootKey: string, env: Environmen
 
 /** Creates the tenant, if it is not there yet. Throws RunError. */
 export async function createTenant(url: string, tenant: string, grant: string, signal: AbortSignal): Promise<void> {
-  const response = await fetch(`${url}/v1.0/actors/Tenant/${tenant}/method/create`, {
-    method: "PUT",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ grant }),
-    signal: AbortSignal.any([signal, AbortSignal.timeout(CREATE_MS)]),
-  });
-  const text = await response.text();
-  const answer = response.ok ? Answer.safeParse(JSON.parse(text)).data : undefined;
-  if (answer === undefined) throw new RunError(`creating the tenant ${tenant} answered ${response.status}: ${text.slice(0, 500)}`);
-  if (!answer.ok) throw new RunError(`the tenant ${tenant} was not created: [${answer.code}] ${answer.message}`);
+  try {
+    await new Client({ url, grant, signal }).callTenant(tenant, "create", {});
+  } catch (reason) {
+    if (!(reason instanceof CallError)) throw reason;
+    throw new RunError(`the tenant ${tenant} was not created: ${reason.message}`);
+  }
 }
