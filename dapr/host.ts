@@ -7,6 +7,7 @@ import { type ActorType, aborted } from "../actors/actor.ts";
 import type { Call, Events } from "../actors/ports.ts";
 import { refuse } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
+import type { Standing } from "./readiness.ts";
 import { Turnstile } from "./turnstile.ts";
 
 export type HostOptions = {
@@ -27,8 +28,8 @@ export type HostOptions = {
 
 export type Host = {
   readonly port: number;
-  /** From now on `actors` are served, and the sidecar is told that they may come. */
-  ready(actors: readonly ActorType[]): void;
+  /** From now on `actors` are served, and the sidecar is told that they may come. `standing` says whether what the host stands on is there. */
+  ready(actors: readonly ActorType[], standing?: () => Promise<Standing>): void;
   /** Lets what runs end, for at most `ms`, then closes. New calls are told to come back. */
   close(ms: number): Promise<void>;
 };
@@ -67,7 +68,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const address = server.address();
   return {
     port: typeof address === "object" && address !== null ? address.port : options.port,
-    ready: (actors) => serving.ready(actors),
+    ready: (actors, standing) => serving.ready(actors, standing),
     close: (ms) => serving.close(server, ms),
   };
 }
@@ -84,6 +85,7 @@ class Serving {
   #actors: ReadonlyMap<string, ActorType> = new Map();
   readonly #token: Buffer | undefined;
   #state: "starting" | "ready" | "draining" = "starting";
+  #standing: () => Promise<Standing> = async () => ({ sidecar: "ok", store: "ok" });
   readonly #running = new Set<Promise<void>>();
   readonly #turnstile = new Turnstile();
 
@@ -92,8 +94,9 @@ class Serving {
     this.#token = options.appToken === undefined ? undefined : Buffer.from(options.appToken);
   }
 
-  ready(actors: readonly ActorType[]): void {
+  ready(actors: readonly ActorType[], standing = this.#standing): void {
     this.#actors = new Map(actors.map((actor) => [actor.name, actor]));
+    this.#standing = standing;
     this.#state = "ready";
   }
 
@@ -109,7 +112,7 @@ class Serving {
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = pathOf(request);
-    if (path === "/healthz") return this.#health(request, response);
+    if (path === "/healthz" || path === "/readyz") return this.#health(path, request, response);
     if (!this.#isSidecar(request))
       return send(response, 401, refuse("denied", "this port is the sidecar's; call /v1.0/actors/… at a sidecar"));
     if (path === "/dapr/config" && request.method === "GET") return send(response, 200, this.#config());
@@ -165,9 +168,15 @@ class Serving {
     send(response, 200, {});
   }
 
-  #health(request: IncomingMessage, response: ServerResponse): void {
-    if (request.method !== "GET" && request.method !== "HEAD") send(response, 405, refuse("invalid", "only GET goes here"));
-    else send(response, this.#state === "ready" ? 200 : 503, { status: this.#state, running: this.#running.size });
+  /** /healthz is for who may restart the host or take its actors away: it speaks of the host alone. /readyz is for who watches. */
+  async #health(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== "GET" && request.method !== "HEAD") return send(response, 405, refuse("invalid", "only GET goes here"));
+    const running = this.#running.size;
+    if (path === "/healthz" || this.#state !== "ready")
+      return send(response, this.#state === "ready" ? 200 : 503, { status: this.#state, running });
+    const standing = await this.#standing();
+    const whole = standing.sidecar === "ok" && standing.store === "ok";
+    send(response, whole ? 200 : 503, { status: whole ? "ready" : "waiting", running, ...standing });
   }
 
   #config() {

@@ -9,6 +9,7 @@ import { SidecarBus } from "../../dapr/bus.ts";
 import { SidecarDirectory } from "../../dapr/directory.ts";
 import { examineStore } from "../../dapr/examine.ts";
 import { startHost } from "../../dapr/host.ts";
+import { Readiness } from "../../dapr/readiness.ts";
 import { SidecarReminders } from "../../dapr/reminders.ts";
 import { jsonOf, Sidecar } from "../../dapr/sidecar.ts";
 import { ContextError } from "../../protocol/errors.ts";
@@ -56,7 +57,8 @@ export async function openHost(config: HostConfig, around: Around): Promise<Open
     try {
       await awaitSidecar(sidecar, at, config, around.clock);
       const ports = await openPorts(config, sidecar, around);
-      host.ready([new ContextActor(ports), new TenantActor(ports)]);
+      const readiness = new Readiness(sidecar, config.stateStore, around.clock);
+      host.ready([new ContextActor(ports), new TenantActor(ports)], () => readiness.ask());
     } catch (reason) {
       await close();
       throw reason;

@@ -91,6 +91,7 @@ const memory = lazily(
 
 const hostPaths = [
   "/healthz",
+  "/readyz",
   "/dapr/config",
   "/dapr/subscribe",
   `/actors/Context/${CONTEXT}/method/read`,
