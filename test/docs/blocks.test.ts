@@ -3,8 +3,9 @@ import { join } from "node:path";
 import ts from "typescript-api";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Block } from "./blocks.ts";
+import { notRun } from "./not-run.data.ts";
 import { root, run, type Serving, serve } from "./serving.ts";
-import { blocks, examples, named, tryExample, trySession } from "./trying.ts";
+import { blocks, commands, examples, named, nameOf, tryCommands, tryExample, trySession } from "./trying.ts";
 
 const ofKind = (info: string): Block[] => blocks.filter((block) => block.info === info);
 
@@ -55,12 +56,25 @@ for (const block of ofKind("json")) {
   });
 }
 
-for (const block of ofKind("sh")) {
-  test(`the commands at ${named(block)} are commands`, async () => {
+for (const block of commands) {
+  test(`the commands at ${named(block)} do what they are there for`, () => tryCommands(block, reached()));
+}
+
+for (const block of ofKind("sh").filter((one) => notRun[nameOf(one)] !== undefined)) {
+  console.log(`not run: the commands at ${named(block)}: ${notRun[nameOf(block)]}`);
+  test(`the commands at ${named(block)}, which are not run, are commands`, async () => {
     const { code, stderr } = await run("bash", ["-n", "-c", block.code]);
     expect(code, stderr).toBe(0);
   });
 }
+
+test("commands stand in blocks that are run, or are listed with the reason why not; and no reason is left for a block that is gone", () => {
+  expect(commands.length).toBeGreaterThan(2);
+  const there = ofKind("sh").map(nameOf);
+  expect(Object.keys(notRun).filter((name) => !there.includes(name))).toEqual([]);
+  const unmarked = ofKind("").filter(({ code }) => /^(?:npm|npx|node|docker|dapr|kubectl|curl|git|bash|\S+\.sh)\b/m.test(code));
+  expect(unmarked.map(named)).toEqual([]);
+});
 
 test("examples are numbered without a gap, and each stands in their page with its claim", () => {
   const page = readFileSync(join(root, "examples/README.md"), "utf8");

@@ -1,4 +1,4 @@
-// The session of the README and the examples, on the real Dapr runtime: what `npm run dapr` starts.
+// The session of the README, the commands of the documents and the examples, on the real Dapr runtime: what `npm run dapr` starts.
 
 import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
@@ -6,7 +6,7 @@ import { baseEnvironment } from "../../tools/run/environment.ts";
 import { createTenant, mintGrant } from "../../tools/run/tenant.ts";
 import { isLive, liveTest, type TemporaryCluster, temporaryCluster } from "../tools/live.ts";
 import type { Place } from "./serving.ts";
-import { blocks, examples, named, tryExample, trySession } from "./trying.ts";
+import { blocks, commands, examples, named, tryCommands, tryExample, trySession } from "./trying.ts";
 
 let cluster: TemporaryCluster | undefined;
 let place: Place | undefined;
@@ -23,6 +23,10 @@ afterAll(() => cluster?.[Symbol.asyncDispose]());
 
 for (const block of blocks.filter(({ info }) => info === "sh session")) {
   liveTest(`the session at ${named(block)} answers the same through real sidecars`, () => trySession(block, reached()));
+}
+
+for (const block of commands) {
+  liveTest(`the commands at ${named(block)} do what they are there for through real sidecars`, () => tryCommands(block, reached()));
 }
 
 for (const name of examples) {
