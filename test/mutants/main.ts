@@ -19,7 +19,7 @@ that does not hold, or by not coming to an end. Those that survive must stand in
   --threads N   default: as many as there are cores
   --json        print one line {"killed", "survived", "unlisted", "risen", "mutants": [{"name", "line", "killed"}]}
   --list        print the mutants and run none
-  --rules       instead, break the rules of a commit by hand (test/mutants/rules.data.ts), and print the first seed that finds each
+  --rules       instead, break the rules of a commit by hand (test/mutants/rules.data.ts), and print the first claim and the first seed that find each
   --help        print this
 
 Files: ${mutated.join(", ")}
@@ -53,10 +53,12 @@ function readSurvivors(): Map<string, string> {
 
 async function breakRules(): Promise<boolean> {
   const seeds = Array.from({ length: count("seeds") }, (_, i) => i + 1);
-  const verdicts = await runRules(() => seeds, values.threads === undefined ? undefined : count("threads"));
-  for (const { rule, killed } of verdicts)
-    console.log(`${killed === undefined ? "NOT FOUND" : "found"}  ${rule.rule}: ${rule.broken}\n       ${killed ?? ""}`);
-  return verdicts.every(({ killed }) => killed !== undefined);
+  const verdicts = await runRules(() => ({ claims: true, seeds }), values.threads === undefined ? undefined : count("threads"));
+  for (const { rule, claim, seed } of verdicts) {
+    console.log(`${claim === undefined && seed === undefined ? "NOT FOUND" : "found"}  ${rule.rule}: ${rule.broken}`);
+    console.log(`       ${claim === undefined ? "no claim" : `claim: ${claim}`}\n       ${seed ?? "no seed"}`);
+  }
+  return verdicts.every(({ claim, seed }) => claim !== undefined || seed !== undefined);
 }
 
 async function main(): Promise<boolean> {

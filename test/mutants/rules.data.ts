@@ -1,5 +1,5 @@
-// The rules of a commit (design.md, section 5), each broken by hand, so that it is known what the simulator makes of it. `seed` is the
-// first that finds it; undefined where none of the first 2,000 does: what keeps these rules is the claims about single parts (test/actors), or nothing yet.
+// The rules of a commit (design.md, section 5), each broken by hand, so that it is known what finds it: `seed` is the
+// first of the simulator that does; undefined where none of the first few hundred does, and a claim about single parts (test/actors) must.
 
 export type BrokenRule = {
   readonly rule: string;

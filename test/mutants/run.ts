@@ -5,7 +5,7 @@ import { onThreads, type Thread } from "../sim/pool.ts";
 import { DEFAULT_STEPS } from "../sim/seeds.ts";
 import { type Mutant, mutantsOf } from "./mutate.ts";
 import { type BrokenRule, brokenRules } from "./rules.data.ts";
-import type { MutantResult, MutantTask } from "./worker.ts";
+import type { Against, MutantResult, MutantTask } from "./worker.ts";
 
 /** The files by which a turn is queued, prepared, committed, grouped with others, loaded, ended and looked after. */
 export const mutated: readonly string[] = ["queue", "turn", "prepare", "commit", "group", "load", "ending", "reminding", "tending"].map(
@@ -42,7 +42,8 @@ export async function runMutants(
     served.set(thread, count);
     if (count % MUTANTS_PER_THREAD === 0) await thread.end();
     const order = [...sharp, ...Array.from({ length: seeds }, (_, i) => i + 1).filter((seed) => !sharp.includes(seed))];
-    const { killed, seed } = await judge(mutant, id, order, true, thread);
+    const claimed = await holdToClaims({ ...mutant, id }, thread);
+    const { killed, seed } = claimed.killed === undefined ? await holdToSeeds({ ...mutant, id }, order, thread) : claimed;
     if (seed !== undefined) {
       const at = sharp.indexOf(seed);
       if (at >= 0) sharp.splice(at, 1);
@@ -58,34 +59,41 @@ export async function runMutants(
   );
 }
 
-/** Holds it against the claims, where `claims` says so, and against the seeds in their order. */
-async function judge(
-  { file, text }: Pick<Mutant, "file" | "text">,
-  id: number,
-  order: readonly number[],
-  claims: boolean,
-  thread: Thread<MutantTask, MutantResult>,
-): Promise<MutantResult> {
+type Candidate = Pick<MutantTask, "id" | "file" | "text">;
+type MutantThread = Thread<MutantTask, MutantResult>;
+
+async function hold({ id, file, text }: Candidate, against: Against, thread: MutantThread): Promise<MutantResult> {
+  const result = await thread.ask({ id, file, text, against }, LIMIT_MS);
+  return "hung" in result ? { killed: `hung: ${result.hung.split("\n", 1)[0]}` } : result;
+}
+
+const holdToClaims = (candidate: Candidate, thread: MutantThread): Promise<MutantResult> => hold(candidate, "claims", thread);
+
+async function holdToSeeds(candidate: Candidate, order: readonly number[], thread: MutantThread): Promise<MutantResult> {
   for (let first = 0; first < order.length; first += PORTION) {
-    const seeds = order.slice(first, first + PORTION);
-    const result = await thread.ask({ id, file, text, claims: claims && first === 0, seeds, steps: DEFAULT_STEPS }, LIMIT_MS);
-    if ("hung" in result) return { killed: `hung: ${result.hung.split("\n", 1)[0]}` };
+    const result = await hold(candidate, { seeds: order.slice(first, first + PORTION), steps: DEFAULT_STEPS }, thread);
     if (result.killed !== undefined) return result;
   }
   return { killed: undefined };
 }
 
-export type RuleVerdict = { readonly rule: BrokenRule; readonly killed: string | undefined };
+/** What a rule is held against. */
+export type Trial = { readonly claims: boolean; readonly seeds: readonly number[] };
+/** The first claim and the first of the seeds that find it. */
+export type RuleVerdict = { readonly rule: BrokenRule; readonly claim: string | undefined; readonly seed: string | undefined };
 
-/** Each rule broken by hand, and what the simulator makes of it under the seeds that `seedsOf` names, until one finds it. */
-export async function runRules(seedsOf: (rule: BrokenRule) => readonly number[], wanted?: number): Promise<RuleVerdict[]> {
+/** Each rule broken by hand, and what the claims and the simulator make of it. */
+export async function runRules(trialOf: (rule: BrokenRule) => Trial, wanted?: number): Promise<RuleVerdict[]> {
   const verdicts: RuleVerdict[] = [];
   const script = new URL("./worker.ts", import.meta.url);
   const tasks = brokenRules.map((rule, id) => ({ rule, id, text: withBroken(rule) }));
   await onThreads<(typeof tasks)[number], MutantTask, MutantResult>(script, wanted, tasks, async ({ rule, id, text }, thread) => {
-    const { killed, seed } = await judge({ file: rule.file, text }, id, seedsOf(rule), false, thread);
+    const { claims, seeds } = trialOf(rule);
+    const candidate = { id, file: rule.file, text };
+    const claimed = claims ? await holdToClaims(candidate, thread) : undefined;
+    const { seed, killed } = await holdToSeeds(candidate, seeds, thread);
     // One that hangs or does not even run was broken in another way than was meant.
-    verdicts.push({ rule, killed: seed === undefined ? undefined : killed });
+    verdicts.push({ rule, claim: claimed?.claim, seed: seed === undefined ? undefined : killed });
   });
   return verdicts.sort((a, b) => brokenRules.indexOf(a.rule) - brokenRules.indexOf(b.rule));
 }

@@ -6,17 +6,11 @@ import type { Code } from "../sim/host.ts";
 import { simulate } from "../sim/simulate.ts";
 import { broken } from "./claims.ts";
 
-/** Loads the mutant and holds it against `seeds`; `claims` says whether the claims about single parts are to be tried first. */
-export type MutantTask = {
-  readonly id: number;
-  readonly file: string;
-  readonly text: string;
-  readonly claims: boolean;
-  readonly seeds: readonly number[];
-  readonly steps: number;
-};
-/** What killed it, if anything did; and what part of it could not even be loaded. */
-export type MutantResult = { readonly killed: string | undefined; readonly seed?: number };
+/** Loads the mutant and holds it against the claims about single parts, or against seeds of the simulator. */
+export type MutantTask = { readonly id: number; readonly file: string; readonly text: string; readonly against: Against };
+export type Against = "claims" | { readonly seeds: readonly number[]; readonly steps: number };
+/** What killed it, if anything did: a claim, a seed, or that it could not even be loaded. */
+export type MutantResult = { readonly killed: string | undefined; readonly claim?: string; readonly seed?: number };
 
 const root = new URL("../../", import.meta.url).href;
 const reloaded = ["actors/", "core/"];
@@ -45,18 +39,18 @@ parentPort?.on("message", (task: MutantTask) => {
   );
 });
 
-async function work({ id, file, text, claims, seeds, steps }: MutantTask): Promise<MutantResult> {
+async function work({ id, file, text, against }: MutantTask): Promise<MutantResult> {
   const mutant = `?mutant=${id}`;
   texts.clear();
   texts.set(root + file + mutant, text);
   const load = (path: string): Promise<unknown> => import(root + path + mutant);
-  if (claims) {
+  if (against === "claims") {
     const claim = await broken(load);
-    if (claim !== undefined) return { killed: `claim: ${claim}` };
+    return claim === undefined ? { killed: undefined } : { killed: `claim: ${claim}`, claim };
   }
   const code = { ...((await load("actors/context.ts")) as object), ...((await load("actors/tenant.ts")) as object) } as Code;
-  for (const seed of seeds) {
-    const { violations } = await simulate(seed, steps, { code });
+  for (const seed of against.seeds) {
+    const { violations } = await simulate(seed, against.steps, { code });
     const [violation] = violations;
     if (violation !== undefined) return { killed: `seed ${seed}: ${violation.rule}: ${violation.what.slice(0, 200)}`, seed };
     if (stray.length > 0) return { killed: `seed ${seed}: nobody caught ${String(stray.splice(0)[0])}`, seed };
