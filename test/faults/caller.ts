@@ -5,7 +5,7 @@ import { z } from "zod";
 import { Refused, replies } from "../../protocol/contract.ts";
 import type { Answer, History } from "./history.ts";
 import { now } from "./history.ts";
-import { TENANT } from "./installation.ts";
+import { TENANT } from "./stage.ts";
 
 const CONNECTIONS = 256;
 /** How long a caller waits for one attempt. Shorter than some faults last, as callers' patience is. */

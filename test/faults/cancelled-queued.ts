@@ -14,7 +14,7 @@ const BESIDE_MS = 150;
 export const cancelledQueued: Fault = {
   name: "cancelled-queued",
   about: "a call that waits behind two others is cancelled, and the runtime starts the first of them beside the one that runs",
-  cures: [["queue"]],
+  cures: [{ without: ["queue"], fires: 8, finds: /it was decided beside it/ }],
   excess: 8,
   async run(stage) {
     const targets = Array.from({ length: TARGETS }, (_, i) => ({ context: stage.context(`q${i}`), head: 0 }));

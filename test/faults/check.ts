@@ -31,7 +31,7 @@ type Turn = { readonly key: string; readonly began: number; acknowledged: number
 /** How many findings of one kind are told in full. */
 const TOLD = 5;
 /** Refusals that a turn may meet and repeat; any other says that something is wrong with the turn itself. */
-const passing: ReadonlySet<string> = new Set(["unavailable", "overloaded"]);
+export const passing: ReadonlySet<string> = new Set(["unavailable", "overloaded"]);
 
 export function check(history: Iterable<Entry>, options: CheckOptions): Verdict {
   const by = sortOut(history);

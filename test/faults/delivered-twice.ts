@@ -13,7 +13,7 @@ const AGAIN = 64;
 export const deliveredTwice: Fault = {
   name: "delivered-twice",
   about: "the same request is delivered several times at once, later, and after the host has started anew",
-  cures: [["keys"]],
+  cures: [{ without: ["keys"], fires: 16, finds: /was answered with version \d+, and again with/ }],
   excess: 8,
   async run(stage) {
     const { site, signal } = stage;

@@ -3,9 +3,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Heard } from "./doors.ts";
 import { knock } from "./doors.ts";
-import { TENANT } from "./installation.ts";
 import { persist } from "./load.ts";
-import type { Fault, Stage } from "./stage.ts";
+import { type Fault, type Stage, TENANT } from "./stage.ts";
 
 /** So long the turn runs on beside them. */
 const BESIDE_MS = 100;
@@ -13,7 +12,10 @@ const BESIDE_MS = 100;
 export const forged: Fault = {
   name: "forged",
   about: "reminders, timers and deliveries are forged, over the callers' sidecar and at the host's port",
-  cures: [["mark"], ["app-token"]],
+  cures: [
+    { without: ["mark"], fires: 20, finds: /by a caller, marked ".*" is refused; it was answered 200/ },
+    { without: ["app-token"], fires: 20, finds: /must not: it was sent to the host's port/ },
+  ],
   excess: 8,
   async run(stage) {
     const context = stage.context("f");

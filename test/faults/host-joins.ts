@@ -15,7 +15,11 @@ const STOP_MS = 1_000;
 export const hostJoins: Fault = {
   name: "host-joins",
   about: "a second host joins, and leaves, while turns take longer than the runtime waits for them",
-  cures: [["keys"], ["handover", "fence"], ["handover", "attempt-id"]],
+  cures: [
+    { without: ["keys"], fires: 4, finds: /\(V5\)/ },
+    { without: ["handover", "fence"], fires: 4, finds: /\(V[46]\)/ },
+    { without: ["handover", "attempt-id"], fires: 4, finds: /\(V[46]\)|\(A2\)/ },
+  ],
   async run(stage) {
     const second = await stage.site.second();
     let cut = 0;

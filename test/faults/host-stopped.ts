@@ -3,10 +3,9 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import type { FaultHost } from "./installation.ts";
-import { TENANT } from "./installation.ts";
 import { persist } from "./load.ts";
 import { LogTail } from "./log-tail.ts";
-import type { Fault, Stage } from "./stage.ts";
+import { type Fault, type Stage, TENANT } from "./stage.ts";
 
 /** D and S, shortened; S is at most half of D (services/host/config.ts). */
 const DROP_MS = 800;
@@ -23,7 +22,11 @@ type Zombie = { readonly context: string; readonly ends: boolean };
 export const hostStopped: Fault = {
   name: "host-stopped",
   about: "a host is stopped for longer than D in the middle of its turns while another takes over, and then goes on",
-  cures: [["fence"], ["tail-proof"], ["attempt-id"]],
+  cures: [
+    { without: ["fence"], fires: 3, finds: /\(V[46]\)/ },
+    { without: ["tail-proof"], fires: 3, finds: /does not stay \(C5\)/ },
+    { without: ["attempt-id"], fires: 3, finds: /\(V[46]\)/ },
+  ],
   settings: { STRATA_DROP_DELAY_MS: String(DROP_MS), STRATA_HOT_MS: String(HOT_MS), STRATA_TEND_MS: String(TEND_MS) },
   async run(stage) {
     const second = await stage.site.second();

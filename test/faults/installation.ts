@@ -2,6 +2,8 @@
 // than shipped, a second host, and a foreign sidecar.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
@@ -17,8 +19,8 @@ import { sidecarOf } from "../../tools/run/sidecar.ts";
 import { createTenant, mintGrant } from "../../tools/run/tenant.ts";
 import { briefDrain, type Cure } from "./cures.ts";
 import { type Gate, openGate } from "./gate.ts";
+import { TENANT } from "./stage.ts";
 
-export const TENANT = "main";
 export type FaultStore = "redis" | "postgres";
 
 const START_MS = 60_000;
@@ -208,6 +210,21 @@ export async function openInstallation(options: InstallationOptions): Promise<In
     },
     [Symbol.asyncDispose]: () => whole.disposeAsync(),
   };
+}
+
+/** An installation in a temporary folder, which goes with it unless it is to be kept. */
+export async function withInstallation<T>(
+  options: Omit<InstallationOptions, "dataDir"> & { readonly keep: boolean },
+  work: (site: Installation) => Promise<T>,
+): Promise<T> {
+  const dataDir = await mkdtemp(join(tmpdir(), "strata-faults-"));
+  try {
+    await using site = await openInstallation({ ...options, dataDir });
+    return await work(site);
+  } finally {
+    if (options.keep) options.report(`kept: ${dataDir}`);
+    else await rm(dataDir, { recursive: true, force: true, maxRetries: 5 });
+  }
 }
 
 async function weaken({ kind, store }: Cluster, without: readonly Cure[]): Promise<void> {

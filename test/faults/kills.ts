@@ -12,7 +12,11 @@ const DOWN_MS = 200;
 export const kills: Fault = {
   name: "kills",
   about: "host, sidecars, placement and the store are killed (kill -9) at random moments under load and started again",
-  cures: [["read-back"], ["keys"], ["durable"]],
+  cures: [
+    { without: ["read-back"], fires: 10, finds: /\(V[46]\)|\(A2\)|history can't be read/ },
+    { without: ["keys"], fires: 10, finds: /\(V5\)/ },
+    { without: ["durable"], fires: 10, finds: /\(V4\)|history can't be read/ },
+  ],
   async run(stage) {
     const { site, random } = stage;
     let bag: [string, Process][] = [];

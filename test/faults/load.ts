@@ -3,6 +3,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Random } from "../sim/random.ts";
 import type { Caller } from "./caller.ts";
+import { passing } from "./check.ts";
 import { now } from "./history.ts";
 
 const AGAIN_MS = 20;
@@ -28,6 +29,7 @@ export class Load {
   readonly #options: LoadOptions;
   readonly #versions = new Map<string, number>();
   readonly #working: Promise<void>[] = [];
+  readonly #failing: Promise<unknown>;
   readonly #listening = new Set<(began: number) => void>();
   #acknowledged = 0;
   #stopped = false;
@@ -36,19 +38,20 @@ export class Load {
     this.#options = options;
     for (let i = 0; i < options.writers; i++) this.#working.push(this.#write(i));
     for (let i = 0; i < options.readers; i++) this.#working.push(this.#read());
-    // What goes wrong is told by stop().
-    for (const work of this.#working) work.catch(() => {});
+    // A turn that can never be acknowledged ends the run: nobody waits for what else there may be to wait for. stop() tells of it as well.
+    this.#failing = Promise.all(this.#working);
+    this.#failing.catch(() => {});
   }
 
   get acknowledged(): number {
     return this.#acknowledged;
   }
 
-  /** Resolves when a turn that begins from now on is acknowledged: things work again. Throws where that never comes. */
+  /** Resolves when a turn that begins from now on is acknowledged: things work again. Throws where that never comes, or another's never does. */
   async flows(): Promise<void> {
     const from = now();
     const { signal } = this.#options;
-    await new Promise<void>((resolve, reject) => {
+    const flowing = new Promise<void>((resolve, reject) => {
       const over = (): void => reject(overdue());
       const listen = (began: number): void => {
         if (began < from) return;
@@ -59,6 +62,7 @@ export class Load {
       this.#listening.add(listen);
       signal.addEventListener("abort", over, { once: true });
     });
+    await Promise.race([flowing, this.#failing]);
   }
 
   /** Nobody begins anything new; resolves when every turn that was begun is acknowledged, and throws where one never is. */
@@ -104,10 +108,8 @@ export async function persist(caller: Caller, context: string, key: string, sign
   for (let attempt = 0; !signal.aborted; attempt++) {
     const answer = await caller.append(context, key, asking);
     if (answer.kind === "ok") return answer.version;
-    if (answer.kind === "refused" && final.has(answer.code)) throw new Error(`${context}: ${key} was refused with ${answer.code}`);
+    if (answer.kind === "refused" && !passing.has(answer.code)) throw new Error(`${context}: ${key} was refused with ${answer.code}`);
     await pause(Math.min(AGAIN_MS * 2 ** Math.min(attempt, 8), AGAIN_MAX_MS));
   }
   throw overdue();
 }
-
-const final: ReadonlySet<string> = new Set(["conflict", "denied", "invalid", "expired", "too_large"]);

@@ -1,13 +1,11 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { findBinaries } from "../../tools/run/binaries.ts";
+import { type Binaries, findBinaries } from "../../tools/run/binaries.ts";
 import { faults } from "./all.ts";
 import { check } from "./check.ts";
 import { type Cure, cureOf, cures } from "./cures.ts";
 import { readHistory } from "./history.ts";
-import { type FaultStore, HOT_MS, openInstallation } from "./installation.ts";
+import { type FaultStore, HOT_MS, withInstallation } from "./installation.ts";
+import { type Removed, removalsOn, runRemoval } from "./removals.ts";
 import { type Outcome, runFault } from "./run.ts";
 import type { Fault } from "./stage.ts";
 
@@ -23,6 +21,8 @@ ${faults.map(({ name, about }) => `                     ${name.padEnd(17)} ${abo
   --seed N         of everything that is left to chance. Default 1
   --without A,B    switches off what keeps the promises, to see that the faults would break them:
 ${cures.map(({ name, about }) => `                     ${name.padEnd(17)} ${about}`).join("\n")}
+  --cures          instead, take away each cure of these faults, one at a time, and see that the fault finds it missing (test/faults/README.md);
+                     with runs as short as that takes
   --limit SECONDS  when a run has failed that is not done. Default: by appends and fires
   --keep           keep the data folders: histories, logs, stores
   --check FILE     run nothing, check a history that was kept
@@ -30,7 +30,7 @@ ${cures.map(({ name, about }) => `                     ${name.padEnd(17)} ${abou
   --help           print this
 
 Needs Dapr 1.18 (DAPR_BIN, PATH, ~/.dapr/bin or tools/dapr/bin), redis-server and PostgreSQL.
-Exit code: 0 when every promise was kept, 1 when one was broken or something failed, 2 for wrong options.`;
+Exit code: 0 when every promise was kept (with --cures: broken, as it must be), 1 when one was not or something failed, 2 for wrong options.`;
 
 const LIMIT_MS = { start: 60_000, append: 60, fire: 15_000 } as const;
 
@@ -42,6 +42,7 @@ type Options = {
   readonly seed: number;
   readonly without: readonly Cure[];
   readonly limitMs: number;
+  readonly cures: boolean;
   readonly keep: boolean;
   readonly json: boolean;
 };
@@ -59,6 +60,7 @@ function readOptions(args: readonly string[]): Options | string | undefined {
       fires: { type: "string", default: "50" },
       seed: { type: "string", default: "1" },
       without: { type: "string", default: "" },
+      cures: { type: "boolean", default: false },
       limit: { type: "string" },
       keep: { type: "boolean", default: false },
       check: { type: "string" },
@@ -81,6 +83,7 @@ function readOptions(args: readonly string[]): Options | string | undefined {
       values.limit === undefined
         ? LIMIT_MS.start + appends * LIMIT_MS.append + fires * LIMIT_MS.fire
         : count("limit", values.limit) * 1_000,
+    cures: values.cures,
     keep: values.keep,
     json: values.json,
   };
@@ -107,23 +110,37 @@ function faultOf(name: string): Fault {
 }
 
 /** True when every promise was kept. */
-async function runOn(store: FaultStore, options: Options): Promise<boolean> {
-  const found = await findBinaries({ env: process.env });
-  if (!found.ok) throw new Error(`no Dapr runtime: ${found.why}`);
-  const dataDir = await mkdtemp(join(tmpdir(), "strata-faults-"));
-  let kept = true;
-  try {
-    await using site = await openInstallation({ binaries: found.binaries, store, dataDir, without: options.without, report: say });
+function runOn(binaries: Binaries, store: FaultStore, options: Options): Promise<boolean> {
+  return withInstallation({ ...options, binaries, store, report: say }, async (site) => {
+    let kept = true;
     for (const fault of options.faults) {
       const outcome = await runFault(fault, site, { ...options, report: say });
       if (outcome.violations.length > 0) kept = false;
       tell(outcome, options);
     }
-  } finally {
-    if (options.keep) say(`kept: ${dataDir}`);
-    else await rm(dataDir, { recursive: true, force: true, maxRetries: 5 });
-  }
-  return kept;
+    return kept;
+  });
+}
+
+/** True when every cure is missed where it is taken away. */
+async function removeCures(binaries: Binaries, store: FaultStore, options: Options): Promise<boolean> {
+  let missed = true;
+  for (const fault of options.faults)
+    for (const removal of removalsOn(fault, store)) {
+      const removed = await runRemoval(fault, removal, { ...options, binaries, store, report: say });
+      if (removed.finding === undefined) missed = false;
+      tellRemoved(removed, options);
+    }
+  return missed;
+}
+
+function tellRemoved(removed: Removed, { json }: Options): void {
+  if (json) return console.log(JSON.stringify(removed));
+  const { fault, store, without, finding, violations, seconds } = removed;
+  const what = `${fault} on ${store} without ${without.join(" and ")} (${seconds} s)`;
+  if (finding !== undefined) return console.log(`found      ${what}: ${finding.split("\n", 1)[0]}`);
+  console.log(`NOT FOUND  ${what}`);
+  for (const violation of violations) console.log(`           ${violation}`);
 }
 
 function tell(outcome: Outcome, { json, without }: Options): void {
@@ -160,7 +177,10 @@ async function main(): Promise<number> {
   }
   if (typeof options === "string") return checkFile(options) ? 0 : 1;
   let kept = true;
-  for (const store of options.stores) kept = (await runOn(store, options)) && kept;
+  const found = await findBinaries({ env: process.env });
+  if (!found.ok) throw new Error(`no Dapr runtime: ${found.why}`);
+  const run = options.cures ? removeCures : runOn;
+  for (const store of options.stores) kept = (await run(found.binaries, store, options)) && kept;
   return kept ? 0 : 1;
 }
 

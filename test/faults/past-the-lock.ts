@@ -5,9 +5,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { until } from "../../tools/run/polling.ts";
 import type { Heard } from "./doors.ts";
 import { knock, knockByGrpc } from "./doors.ts";
-import { TENANT } from "./installation.ts";
 import { persist } from "./load.ts";
-import type { Fault, Stage } from "./stage.ts";
+import { type Fault, type Stage, TENANT } from "./stage.ts";
 
 const HOST = "strata-host";
 const FOUND_MS = 30_000;
@@ -18,7 +17,10 @@ const UNIMPLEMENTED = 12;
 export const pastTheLock: Fault = {
   name: "past-the-lock",
   about: "turns are forged by service invocation, at the host's own sidecar and at another application's",
-  cures: [["api-allowed"], ["access-control"]],
+  cures: [
+    { without: ["api-allowed"], fires: 5, finds: /must not: it was forged through the host's own sidecar/ },
+    { without: ["access-control"], fires: 5, finds: /must not: it was forged through another application's sidecar/ },
+  ],
   excess: 8,
   async run(stage) {
     const foreign = await stage.site.foreign();

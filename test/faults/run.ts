@@ -104,12 +104,21 @@ export async function runFault(fault: Fault, site: Installation, options: RunOpt
   }
   stage.claim(!over.aborted, `it was done within ${options.limitMs} ms`);
   const healed = AbortSignal.timeout(HEAL_MS);
-  for (const name of names) await readFinal(caller, name, history, healed);
+  for (const name of names) await lookAt(name, stage, healed);
   stage.claim(count.fired >= fires, `${fires} faults fired with a turn in flight; these were ${count.fired}`);
   await history.close();
   const verdict = check(history.entries, { hotMs: site.hotMs });
   const seconds = Math.round((now() - began) / 100) / 10;
   return { fault: fault.name, store: site.store, seed, ...count, seconds, history: history.path, ...verdict };
+}
+
+/** That what stands cannot be read is a finding, and the worst. */
+async function lookAt(context: string, { caller, history, claim }: Stage, signal: AbortSignal): Promise<void> {
+  try {
+    await readFinal(caller, context, history, signal);
+  } catch (reason) {
+    claim(false, `every context can be read in the end: ${reason instanceof Error ? reason.message : String(reason)}`);
+  }
 }
 
 /** Whatever is thrown on the way is a finding; what stands is looked at nevertheless. */

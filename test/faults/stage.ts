@@ -6,6 +6,9 @@ import type { History } from "./history.ts";
 import type { Installation } from "./installation.ts";
 import type { Load } from "./load.ts";
 
+/** Whose contexts are written and read. */
+export const TENANT = "main";
+
 export interface Stage {
   readonly site: Installation;
   readonly caller: Caller;
@@ -29,12 +32,22 @@ export interface Stage {
   claim(holds: boolean, claim: string): void;
 }
 
+/** A run that must fail. */
+export interface Removal {
+  /** Cures in cures.ts, by name; several are taken away together where one stands in for the other. */
+  readonly without: readonly string[];
+  /** After so many faults it is known at the latest. */
+  readonly fires: number;
+  /** What the run must say. That something else went wrong proves nothing. */
+  readonly finds: RegExp;
+}
+
 export interface Fault {
   readonly name: string;
   /** What goes wrong, as a sentence. */
   readonly about: string;
-  /** What keeps the promises: each is a cure in cures.ts, without which the run fails. Several in one: without both of them. */
-  readonly cures: readonly (readonly string[])[];
+  /** What keeps the promises, taken away: each time the run fails. */
+  readonly cures: readonly Removal[];
   /** How many times as many faults it may fire as are wanted, before the load has to catch up. Default 1; more where they take no time. */
   readonly excess?: number;
   /** Settings of the hosts that it needs otherwise than shipped. */
