@@ -7,7 +7,10 @@ import { queueClaims } from "../actors/queue-claims.ts";
 import { remindingClaims } from "../actors/reminding-claims.ts";
 import { turnClaims } from "../actors/turn-claims.ts";
 
+/** For one that never rests. */
 const PATIENCE_MS = 2_000;
+/** A claim waits for what it has set going itself, on clocks that stand still: where nothing is to happen for so many rounds, nothing ever will. */
+const ROUNDS_AT_REST = 50;
 
 /** The first claim that does not hold, and why; `load` gives the mutant's module. */
 export async function broken(load: (path: string) => Promise<unknown>): Promise<string | undefined> {
@@ -21,23 +24,34 @@ export async function broken(load: (path: string) => Promise<unknown>): Promise<
       ([claim, holds]) => [claim, () => holds({ ContextActor })] as const,
     ),
   ];
+  // A thread waits for messages.
+  const before = new Set(process.getActiveResourcesInfo().filter((kind) => kind !== "Immediate" && kind !== "Timeout"));
   for (const [claim, holds] of claims) {
-    const wrong = await inTime(holds);
+    const wrong = await inTime(holds, before);
     if (wrong !== undefined) return `${claim}: ${wrong}`;
   }
   return undefined;
 }
 
-async function inTime(holds: () => Promise<void> | void): Promise<string | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string>((resolve) => {
-    timer = setTimeout(() => resolve("it does not come to an end"), PATIENCE_MS);
-  });
+async function inTime(holds: () => Promise<void> | void, before: ReadonlySet<string>): Promise<string | undefined> {
+  const over = new AbortController();
   try {
-    return await Promise.race([Promise.resolve(holds()).then(() => undefined), late]);
+    const held = Promise.resolve(holds()).then(() => undefined);
+    return await Promise.race([held, standstill(before, over.signal)]);
   } catch (reason) {
     return reason instanceof Error ? (reason.message.split("\n", 1)[0] ?? "") : String(reason);
   } finally {
-    clearTimeout(timer);
+    over.abort();
   }
+}
+
+/** Resolves when nothing goes on any more that did not go on `before`, or after too long. */
+async function standstill(before: ReadonlySet<string>, signal: AbortSignal): Promise<string> {
+  const until = performance.now() + PATIENCE_MS;
+  for (let quiet = 0; !signal.aborted && quiet < ROUNDS_AT_REST && performance.now() < until; ) {
+    await new Promise((resolve) => setImmediate(resolve));
+    const waits = process.getActiveResourcesInfo().some((kind) => !before.has(kind));
+    quiet = waits ? 0 : quiet + 1;
+  }
+  return "it does not come to an end";
 }

@@ -3,9 +3,11 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { Kept } from "./kept.ts";
 import { mutated, readMutants, runMutants, runRules, type Verdict } from "./run.ts";
 
 const SEEDS = 400;
+const MINUTE_MS = 60_000;
 
 const help = `npm run mutants -- [options]
 
@@ -18,6 +20,8 @@ that does not hold, or by not coming to an end. Those that survive must stand in
   --seeds N     how many seeds a mutant must survive; default ${SEEDS}
   --threads N   default: as many as there are cores
   --json        print one line {"killed", "survived", "unlisted", "risen", "mutants": [{"name", "line", "killed"}]}
+  --keep FILE   append each verdict to FILE as a line of JSON, and skip the mutants that stand there already, so that a run can be interrupted;
+                those are tried again whose own file, the claims or the simulator have changed. After other changes begin a new file
   --list        print the mutants and run none
   --rules       instead, break the rules of a commit by hand (test/mutants/rules.data.ts), and print the first claim and the first seed that find each
   --help        print this
@@ -34,6 +38,7 @@ const { values } = parseArgs({
     seeds: { type: "string", default: String(SEEDS) },
     threads: { type: "string" },
     json: { type: "boolean", default: false },
+    keep: { type: "string" },
     list: { type: "boolean", default: false },
     rules: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -70,15 +75,41 @@ async function main(): Promise<boolean> {
     for (const { name, line } of mutants) console.log(`${line}: ${name}`);
     return true;
   }
-  const show = !values.json && process.stderr.isTTY;
-  let [done, alive] = [0, 0];
-  const verdicts = await runMutants(mutants, count("seeds"), values.threads === undefined ? undefined : count("threads"), (verdict) => {
-    done++;
-    if (verdict.killed === undefined) alive++;
-    if (show) process.stderr.write(`\r${done} of ${mutants.length} mutants, ${alive} alive `);
-  });
-  if (show) process.stderr.write("\r\x1b[K");
+  const seeds = count("seeds");
+  const progress = new Progress(mutants.length);
+  const kept = values.keep === undefined ? undefined : new Kept(values.keep, seeds);
+  const threads = values.threads === undefined ? undefined : count("threads");
+  const verdicts = await runMutants(mutants, seeds, threads, (verdict) => progress.add(verdict), kept);
+  progress.end();
   return report(verdicts, readSurvivors());
+}
+
+/** On stderr: a line that changes where somebody watches, and a new one every minute where it is kept. */
+class Progress {
+  readonly #of: number;
+  readonly #minutely: NodeJS.Timeout | undefined;
+  #done = 0;
+  #alive = 0;
+
+  constructor(of: number) {
+    this.#of = of;
+    if (!process.stderr.isTTY) this.#minutely = setInterval(() => process.stderr.write(`${this.#line()}\n`), MINUTE_MS);
+  }
+
+  add({ killed }: Verdict): void {
+    this.#done++;
+    if (killed === undefined) this.#alive++;
+    if (process.stderr.isTTY) process.stderr.write(`\r${this.#line()} `);
+  }
+
+  end(): void {
+    clearInterval(this.#minutely);
+    if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+  }
+
+  #line(): string {
+    return `${this.#done} of ${this.#of} mutants, ${this.#alive} alive`;
+  }
 }
 
 function report(verdicts: readonly Verdict[], listed: ReadonlyMap<string, string>): boolean {

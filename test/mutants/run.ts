@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { onThreads, type Thread } from "../sim/pool.ts";
 import { DEFAULT_STEPS } from "../sim/seeds.ts";
+import type { Kept } from "./kept.ts";
 import { type Mutant, mutantsOf } from "./mutate.ts";
 import { type BrokenRule, brokenRules } from "./rules.data.ts";
 import type { Against, MutantResult, MutantTask } from "./worker.ts";
@@ -31,12 +32,22 @@ export async function runMutants(
   seeds: number,
   wanted: number | undefined,
   progress: (verdict: Verdict) => void,
+  kept?: Kept,
 ): Promise<Verdict[]> {
   const verdicts: Verdict[] = [];
   const sharp: number[] = [];
   const served = new Map<Thread<MutantTask, MutantResult>, number>();
   const script = new URL("./worker.ts", import.meta.url);
-  const tasks = mutants.map((mutant, id) => ({ mutant, id }));
+  const done = (verdict: Verdict): void => {
+    verdicts.push(verdict);
+    progress(verdict);
+  };
+  const tasks: { readonly mutant: Mutant; readonly id: number }[] = [];
+  for (const [id, mutant] of mutants.entries()) {
+    const known = kept?.find(mutant);
+    if (known === undefined) tasks.push({ mutant, id });
+    else done({ mutant, ...known });
+  }
   await onThreads<(typeof tasks)[number], MutantTask, MutantResult>(script, wanted, tasks, async ({ mutant, id }, thread) => {
     const count = (served.get(thread) ?? 0) + 1;
     served.set(thread, count);
@@ -50,9 +61,8 @@ export async function runMutants(
       sharp.unshift(seed);
       sharp.length = Math.min(sharp.length, SHARP);
     }
-    const verdict = { mutant, killed };
-    verdicts.push(verdict);
-    progress(verdict);
+    kept?.add(mutant, killed);
+    done({ mutant, killed });
   });
   return verdicts.sort((a, b) =>
     a.mutant.file === b.mutant.file ? a.mutant.line - b.mutant.line : a.mutant.file < b.mutant.file ? -1 : 1,
