@@ -7,8 +7,8 @@ import type { Fault, Stage } from "./stage.ts";
 
 const TARGETS = 8;
 const APART_MS = 100;
-/** So long A runs on beside those that were let in: enough to be decided. */
-const BESIDE_MS = 150;
+/** So long A runs on beside those that were let in: enough to be decided, on a slow store and a busy machine as well. */
+const BESIDE_MS = 500;
 const LET_GO_MS = 2_000;
 
 type Target = { readonly context: string; head: number };

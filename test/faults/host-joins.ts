@@ -17,8 +17,8 @@ export const hostJoins: Fault = {
   about: "a second host joins, and leaves, while turns take longer than the runtime waits for them",
   cures: [
     { without: ["keys"], fires: 4, finds: /\(V5\)/ },
-    { without: ["handover", "fence"], fires: 4, finds: /\(V[46]\)/ },
-    { without: ["handover", "attempt-id"], fires: 4, finds: /\(V[46]\)|\(A2\)/ },
+    { without: ["handover", "fence"], fires: 10, finds: /\(V[46]\)/ },
+    { without: ["handover", "attempt-id"], fires: 10, finds: /\(V[46]\)|\(A2\)/ },
   ],
   async run(stage) {
     const second = await stage.site.second();
