@@ -8,6 +8,7 @@ export const notRun: Readonly<Record<string, string>> = {
   "docs/telemetry.md: OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 npm start":
     "both serve until they are ended; test/telemetry starts them with such an endpoint",
   "bench/README.md: npm run bench -- --quick --store redis": "measures for minutes to an hour",
-  "test/sim/README.md: npm run sim -- --seeds 2000": "the seeds are a test of their own (test/sim), the mutants take hours",
+  "test/faults/README.md: npm run faults": "takes most of an hour; npm test runs a tenth of it (test/faults)",
+  "test/sim/README.md: npm run sim": "the seeds are a test of their own (test/sim), the mutants take hours",
   "tools/dapr/README.md: tools/dapr/build.sh": "builds for minutes; .ci/run does it where no Dapr is found",
 };
