@@ -3,13 +3,14 @@
 import { z } from "zod";
 import { isExpired } from "../core/context.ts";
 import { knownState } from "../core/directory.ts";
+import type { State } from "../core/state.ts";
 import type { DirectoryState, Report, TenantCommand } from "../protocol/contract.ts";
 import { ContextError, type Refusal, refuse } from "../protocol/errors.ts";
-import { contextId, TenantId } from "../protocol/ids.ts";
+import { type ContextId, contextId, TenantId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import { Policy } from "../protocol/policy.ts";
 import { instant, iso } from "../protocol/units.ts";
-import { Activation } from "./activation.ts";
+import { Activation, keyOf } from "./activation.ts";
 import { type ActorType, aborted, answer } from "./actor.ts";
 import { Leaves } from "./directory.ts";
 import { Hot } from "./hot.ts";
@@ -132,11 +133,31 @@ export class TenantActor implements ActorType {
     const state = knownState(entry, now);
     const at = entry.version === 0 ? null : iso(instant(entry.at));
     if (state !== undefined) return { name: entry.name, state, version: entry.version, at };
-    const loaded = await load(new Activation(contextId(tenant, entry.name)), this.#ports, new Hot({ bytes_hot: 0 }), call);
-    const { version } = loaded.state;
-    const expired = loaded.state.ended || isExpired(loaded.state, now);
+    const id = contextId(tenant, entry.name);
+    const loaded = await this.#look(id, call);
+    if (loaded === undefined) return { name: entry.name, state: await this.#damaged(id, call), version: entry.version, at };
+    const { version } = loaded;
+    const expired = loaded.ended || isExpired(loaded, now);
     const found: DirectoryState = expired ? "expired" : version === 0 ? "empty" : "live";
-    return { name: entry.name, state: found, version: Math.max(version, entry.version), at: version === 0 ? at : iso(loaded.state.at) };
+    return { name: entry.name, state: found, version: Math.max(version, entry.version), at: version === 0 ? at : iso(loaded.at) };
+  }
+
+  /** The context's state, undefined where what stands of it cannot be read: that is one line's trouble, not the list's. */
+  async #look(id: ContextId, call: Call): Promise<State | undefined> {
+    try {
+      return (await load(new Activation(id), this.#ports, new Hot({ bytes_hot: 0 }), call)).state;
+    } catch (reason) {
+      // A store that does not answer says nothing of any context, so nothing true can be listed.
+      if (reason instanceof ContextError && reason.code === "unavailable") throw reason;
+      this.#ports.events.failed(id, "list", reason);
+      return undefined;
+    }
+  }
+
+  /** What is true of a context that cannot be read: there is one, and unless its tombstone stands its name has not ended. */
+  async #damaged(id: ContextId, call: Call): Promise<DirectoryState> {
+    const [tombstone] = await this.#ports.store.read([keyOf.tombstone(id)], call);
+    return tombstone === undefined ? "live" : "expired";
   }
 
   async #read(tenant: TenantId, call: Call): Promise<Known | undefined> {

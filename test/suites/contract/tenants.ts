@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { limits } from "../../../protocol/limits.ts";
-import { Caller, grantFor, type Reply, type Setting, texts } from "../caller.ts";
+import { Caller, forget, grantFor, type Reply, type Setting, texts } from "../caller.ts";
 
 const MANY = 620;
 /** In what order they are born: not the order of their names. */
@@ -21,6 +21,15 @@ async function list(
     expect(page.next > (after ?? "")).toBe(true);
     after = page.next;
   }
+}
+
+/** The directory as it is when what was told of every context after its first entry was lost. */
+async function loseReports({ installation: { state } }: Setting, tenant: string): Promise<void> {
+  const key = `${tenant}/dir/0`;
+  const [row = ""] = await state.read([key]);
+  const leaf = JSON.parse(Buffer.from(row, "base64").toString()) as { entries: [name: string, ...told: unknown[]][] };
+  const entries = leaf.entries.map(([name]) => [name, 0, 0, null, false]);
+  await state.write(key, Buffer.from(JSON.stringify({ ...leaf, entries })).toString("base64"));
 }
 
 export function tenants(the: () => Setting): void {
@@ -93,5 +102,32 @@ export function tenants(the: () => Setting): void {
     });
     expect((await list(caller, tenant, { state: "live" })).map(({ name }) => name)).toEqual(["long"]);
     expect((await list(caller, tenant, { state: "expired" })).map(({ name }) => name)).toEqual(["short"]);
+  });
+
+  test("tenant: contexts that cannot be read are listed as what is known of them, beside those that can, and told of in the log", async () => {
+    const { installation, newTenant } = the();
+    const { tenant, caller } = await newTenant("damaged");
+    const names = ["buried", "cut", "record", "table", "whole"];
+    for (const name of names) await caller.call(`${tenant}.${name}`, "append", { key: "k", items: texts(1) });
+    await installation.until("the list tells every version", async () =>
+      (await list(caller, tenant)).every(({ version }) => version === 1) ? true : undefined,
+    );
+    for (const name of names) await forget(the(), `${tenant}.${name}`);
+    const { state } = installation;
+    const damage = Buffer.from("not what was written here").toString("base64");
+    for (const key of ["buried/rec/1", "buried/tombstone", "cut/keys", "record/rec/1"]) await state.write(`${tenant}.${key}`, damage);
+    await state.write(`${tenant}.table/keys`, (await state.read([`${tenant}.whole/keys`]))[0] ?? "");
+    await loseReports(the(), tenant);
+    expect((await list(caller, tenant)).map(({ name, state, version }) => [name, state, version])).toEqual([
+      ["buried", "expired", 0],
+      ["cut", "live", 0],
+      ["record", "live", 0],
+      ["table", "live", 0],
+      ["whole", "live", 1],
+    ]);
+    expect((await list(caller, tenant, { state: "live" })).map(({ name }) => name)).toEqual(["cut", "record", "table", "whole"]);
+    const log = await installation.log();
+    for (const name of ["buried", "cut", "record", "table"])
+      expect(log).toMatch(new RegExp(`"a call failed","id":"${tenant}\\.${name}","doing":"list","code":"internal"`));
   });
 }
