@@ -7,7 +7,10 @@ import type { Activation } from "./activation.ts";
 import type { Bus, Clock, Events } from "./ports.ts";
 
 type Waiting = { readonly a: Activation; readonly event: ContextEvent };
-type OutboxLimits = Pick<Limits, "events_per_publish" | "events_waiting" | "events_gather_ms" | "settle_pause_ms" | "settle_pause_max_ms">;
+type OutboxLimits = Pick<
+  Limits,
+  "events_per_publish" | "events_waiting" | "events_gather_ms" | "publish_attempts" | "settle_pause_ms" | "settle_pause_max_ms"
+>;
 
 export class Outbox {
   readonly #ports: { readonly bus: Bus; readonly clock: Clock; readonly events: Events };
@@ -65,8 +68,7 @@ export class Outbox {
         continue;
       }
       failures++;
-      if (failures >= GIVE_UP) {
-        // The bus is away for longer. Each context's reminder will bring its events back.
+      if (failures >= this.#limits.publish_attempts) {
         this.#remove(this.#waiting.length);
         return;
       }
@@ -74,4 +76,3 @@ export class Outbox {
     }
   }
 }
-const GIVE_UP = 8;

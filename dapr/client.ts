@@ -6,28 +6,11 @@ import { z } from "zod";
 import { type ContextMethod, Refused, replies, type TenantMethod } from "../protocol/contract.ts";
 import type { Code } from "../protocol/errors.ts";
 import { JsonError, type RawAt, readJson, writeJson } from "../protocol/json.ts";
+import { type Limits, limits } from "../protocol/limits.ts";
 import { PastLimit, type Posted, Poster } from "./post.ts";
 
-const MiB = 1024 * 1024;
-
-/** Every bound of a call; what the contract itself limits is in protocol/limits.ts. */
-export const clientLimits = {
-  call_ms: 30_000,
-  bytes_per_reply: 64 * MiB,
-
-  // Patience: with these, a host that is away for half a minute is waited for.
-  attempts: 12,
-  attempts_at_first: 4,
-  pause_ms: 100,
-  pause_max_ms: 5_000,
-  retry_after_max_ms: 30_000,
-
-  /** Of what was no reply of Strata's. */
-  chars_shown: 200,
-} as const;
-
 /** How often a call is tried, and how long at first and at most is waited in between. */
-type Patience = { readonly [K in "attempts" | "attempts_at_first" | "pause_ms" | "pause_max_ms"]: number };
+export type Patience = Pick<Limits, "caller_attempts" | "caller_attempts_at_first" | "caller_pause_ms" | "caller_pause_max_ms">;
 
 export type ClientOptions = {
   /** Of the callers' sidecar. */
@@ -76,11 +59,11 @@ export class Client {
   #answered = false;
 
   constructor(options: ClientOptions) {
-    const { url, token, patience = clientLimits } = options;
+    const { url, token, patience = limits } = options;
     this.#options = options;
     this.#patience = patience;
     const headers = token === undefined ? {} : { "dapr-api-token": token };
-    this.#poster = new Poster(url, headers, { withinMs: clientLimits.call_ms, bytes: clientLimits.bytes_per_reply });
+    this.#poster = new Poster(url, headers, { withinMs: limits.caller_call_ms, bytes: limits.caller_bytes_per_reply });
   }
 
   get aborted(): boolean {
@@ -105,7 +88,7 @@ export class Client {
       const answer = await this.#send<M>(path, name, body);
       if ("reply" in answer) return answer.reply;
       // Where nothing ever answered it is the URL that is wrong, and waiting long does not mend it.
-      const attempts = this.#answered ? this.#patience.attempts : this.#patience.attempts_at_first;
+      const attempts = this.#answered ? this.#patience.caller_attempts : this.#patience.caller_attempts_at_first;
       if (!passing.includes(answer.error.code) || attempt >= attempts) throw answer.error;
       await pause(this.#waitFor(attempt, answer.retryAfterMs, body), undefined, signal === undefined ? {} : { signal });
     }
@@ -113,8 +96,8 @@ export class Client {
 
   /** Doubling pauses, spread by the body's own hash so that contexts that were refused together do not come back together. */
   #waitFor(attempt: number, retryAfterMs: number | undefined, body: string): number {
-    const grown = Math.min(this.#patience.pause_ms * 2 ** (attempt - 1), this.#patience.pause_max_ms);
-    const asked = Math.min(retryAfterMs ?? 0, clientLimits.retry_after_max_ms);
+    const grown = Math.min(this.#patience.caller_pause_ms * 2 ** (attempt - 1), this.#patience.caller_pause_max_ms);
+    const asked = Math.min(retryAfterMs ?? 0, limits.caller_retry_after_max_ms);
     const spread = createHash("sha256").update(`${attempt} ${body}`).digest().readUInt16BE() / 0xffff;
     return Math.max(asked, grown / 2) + (spread * grown) / 2;
   }
@@ -161,8 +144,8 @@ const Failure = z.object({ errorCode: z.string(), message: z.string().default(""
 function unlikeStrata({ url, token, grant }: ClientOptions, { status, text }: Posted): CallError {
   if (status === 401) return new CallError("unauthorized", `${url} answered 401: ${token === undefined ? NO_TOKEN : WRONG_TOKEN}`);
   const failure = failureIn(text);
-  const said = withoutSecrets(failure?.message ?? text, [grant, token]).slice(0, clientLimits.chars_shown);
-  const code = failure === undefined ? "" : ` ${withoutSecrets(failure.errorCode, [grant, token]).slice(0, clientLimits.chars_shown)}`;
+  const said = withoutSecrets(failure?.message ?? text, [grant, token]).slice(0, limits.caller_chars_shown);
+  const code = failure === undefined ? "" : ` ${withoutSecrets(failure.errorCode, [grant, token]).slice(0, limits.caller_chars_shown)}`;
   const message = `${url} answered ${status}${code}, not Strata's reply${said === "" ? "" : `: ${said.replaceAll(/\s+/g, " ")}`}`;
   if (status === 404 || status === 405) return new CallError("invalid", `${message}; is that the HTTP port of the callers' sidecar?`);
   if (status === 413) return new CallError("too_large", message);

@@ -21,7 +21,7 @@ export type HostOptions = {
   /** Actors that are idle for so long are taken away, as a Go duration. */
   readonly actorIdleTimeout: string;
   readonly drainOngoingCallTimeout: string;
-  /** How long a sender may take for its headers, and for the whole of a request. Default 10 s and 30 s: the sidecar sends at once what it has. */
+  /** How long a sender may take for its headers, and for the whole of a request. Default: `headers_ms` and `request_ms`. */
   readonly patience?: { readonly headersMs: number; readonly requestMs: number };
   readonly events: Pick<Events, "failed">;
 };
@@ -34,25 +34,18 @@ export type Host = {
   close(ms: number): Promise<void>;
 };
 
-/** The sidecar keeps idle connections for 90 s; whoever closes first must not be us, or a call is lost on a dead connection. */
-const KEEP_ALIVE_MS = 100_000;
-const HEADERS_MS = 10_000;
-const REQUEST_MS = 30_000;
-const LOOK_MS = 1_000;
-/** How long a body that was refused may go on arriving. */
-const LINGER_MS = 2_000;
 const ACTOR_PATH = /^\/actors\/([^/]+)\/([^/]+)(?:\/method\/([^/]+)(?:\/([^/]+))?)?$/;
 
 export async function startHost(options: HostOptions): Promise<Host> {
   const serving = new Serving(options);
-  const { headersMs = HEADERS_MS, requestMs = REQUEST_MS } = options.patience ?? {};
+  const { headersMs = limits.headers_ms, requestMs = limits.request_ms } = options.patience ?? {};
   const server = createServer(
     {
-      keepAliveTimeout: KEEP_ALIVE_MS,
+      keepAliveTimeout: limits.host_keep_alive_ms,
       headersTimeout: headersMs,
       requestTimeout: requestMs,
       // Otherwise Node looks every 30 s, and a slow sender has so much longer.
-      connectionsCheckingInterval: Math.min(headersMs, LOOK_MS),
+      connectionsCheckingInterval: Math.min(headersMs, limits.senders_look_ms),
     },
     (request, response) => {
       serving.serve(request, response).catch((reason: unknown) => {
@@ -257,7 +250,7 @@ function refuseBody(request: IncomingMessage, response: ServerResponse, message:
     clearTimeout(patience);
     response.end();
   };
-  const patience = setTimeout(end, LINGER_MS);
+  const patience = setTimeout(end, limits.refused_body_ms);
   request.once("end", end).once("close", end).resume();
 }
 

@@ -3,6 +3,7 @@
 // stands there, with both sides.
 
 import type { Clock, Die } from "../actors/ports.ts";
+import { type Limits, limits } from "../protocol/limits.ts";
 import { systemClock, systemDie } from "./clock.ts";
 import { Actors } from "./local/actors.ts";
 import { AppChannel } from "./local/app.ts";
@@ -28,7 +29,7 @@ export type LocalPubSub = {
   /** Deliveries after a failed one, and the time between two; as a Resiliency policy's inbound retry. Default: none. */
   readonly retries?: number;
   readonly retryEveryMs?: number;
-  /** Deliveries at once, as with Dapr's Redis component. Default: 10. */
+  /** Deliveries at once, as with Dapr's Redis component. Default: `sidecar_deliveries_at_once`. */
   readonly concurrency?: number;
 };
 
@@ -50,7 +51,7 @@ export type LocalSidecarOptions = {
   readonly apiToken?: string;
   /** APP_API_TOKEN: sent to the app with every request. */
   readonly appToken?: string;
-  /** Of requests and of the app's answers. Default: 4 MiB, as daprd. */
+  /** Of requests and of the app's answers. Default: `sidecar_bytes_per_body`. */
   readonly maxBodyBytes?: number;
   readonly components: {
     readonly stateStores: readonly string[];
@@ -59,27 +60,15 @@ export type LocalSidecarOptions = {
   };
   /** Default: /healthz. */
   readonly appHealthPath?: string;
-  /** Time between two looks at the app's health. Default: 1 s. */
+  /** Time between two looks at the app's health. Default: `sidecar_app_probe_every_ms`. */
   readonly appHealthEveryMs?: number;
   readonly clock?: Pick<Clock, "now" | "elapsed">;
   readonly die?: Die;
   readonly faults?: Partial<Faults>;
-  readonly limits?: Partial<typeof defaultLimits>;
+  /** Others than those of protocol/limits.ts, for tests. */
+  readonly limits?: Partial<Limits>;
   /** Hears of what no caller hears of: a lost message, a dropped reminder, a rule that cannot be read. Never content. */
   readonly onProblem?: (what: string, cause?: unknown) => void;
-};
-
-/** Everything that could grow has a bound (B1). */
-const defaultLimits = {
-  /** Callers at once; calls that wait for a turn are among them. */
-  connections: 16_384,
-  /** Actors kept active; past it the longest unused is deactivated early. */
-  activations: 100_000,
-  timers: 100_000,
-  /** Messages that a subscribed topic may hold; past it publishing is refused. */
-  backlog: 100_000,
-  /** Messages kept of a topic that nobody reads: the newest. */
-  unread: 10_000,
 };
 
 export type LocalSidecar = {
@@ -128,17 +117,18 @@ type World = { clock: Clock; die: Die; faults: () => Faults; onProblem: (what: s
 
 function assemble(options: LocalSidecarOptions, world: World) {
   const { components, appId } = options;
-  const limits = { ...defaultLimits, ...options.limits };
-  const maxBytes = options.maxBodyBytes ?? 4 * 1024 * 1024;
+  // Everything that could grow has a bound (B1).
+  const bounds: Limits = { ...limits, ...options.limits };
+  const maxBytes = options.maxBodyBytes ?? bounds.sidecar_bytes_per_body;
   const ids = { host: appId, callers: options.callersId ?? "callers" };
   const disk = new Disk(options.dataFile);
   const rows = new Rows(disk, world.clock, world.die);
-  const queue = new Queue({ disk, limits, onProblem: world.onProblem });
+  const queue = new Queue({ disk, limits: bounds, onProblem: world.onProblem });
   const app = new AppChannel({ host: "127.0.0.1", port: options.appPort, token: options.appToken, maxBytes });
   const hosting = new Hosting({
     app,
     healthPath: options.appHealthPath ?? "/healthz",
-    everyMs: options.appHealthEveryMs ?? 1_000,
+    everyMs: options.appHealthEveryMs ?? bounds.sidecar_app_probe_every_ms,
     onChange: (hosted) => {
       if (hosting.healthy) delivery.subscribe(hosted.subscriptions);
       else {
@@ -149,9 +139,9 @@ function assemble(options: LocalSidecarOptions, world: World) {
     },
   });
   const inbound = new Map(components.pubsubs.map((one) => [one.name, inboundOf(one)]));
-  const actors = new Actors({ ...world, app, hosting, appId, maxActivations: limits.activations });
+  const actors = new Actors({ ...world, app, hosting, appId, maxActivations: bounds.sidecar_activations });
   const reminders = new Reminders({ ...world, disk, actors, hosting });
-  const timers = new Timers({ ...world, actors, hosting, max: limits.timers });
+  const timers = new Timers({ ...world, actors, hosting, max: bounds.sidecar_timers });
   const delivery = new Delivery({ ...world, queue, app, hosting, inbound });
   const topics = new Map(components.pubsubs.map(({ name, callerTopics }) => [name, callerTopics && new Set(callerTopics)]));
   const pubsub = new PubSub({ ...world, components: topics, ids, queue, delivery });
@@ -163,7 +153,7 @@ function assemble(options: LocalSidecarOptions, world: World) {
     routes: [actors, state, pubsub, reminders, timers, about].flatMap((part) => part.routes),
     tokens: { host: options.hostToken, callers: options.apiToken },
     maxBytes,
-    maxConnections: limits.connections,
+    limits: bounds,
     onProblem: world.onProblem,
   });
   const stop = async (withinMs: number): Promise<void> => {
@@ -182,5 +172,5 @@ function assemble(options: LocalSidecarOptions, world: World) {
 const inboundOf = (pubsub: LocalPubSub): Inbound => ({
   retries: pubsub.retries ?? 0,
   everyMs: pubsub.retryEveryMs ?? 1_000,
-  concurrency: pubsub.concurrency ?? 10,
+  concurrency: pubsub.concurrency ?? limits.sidecar_deliveries_at_once,
 });

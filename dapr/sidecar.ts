@@ -37,10 +37,10 @@ export class Sidecar {
     this.#token = options.token;
     // A call has one timeout, of its own: undici's begin only once a connection is free.
     this.#pool = new Pool(options.url, {
-      connections: limits.sidecar_connections,
+      connections: limits.store_connections,
       headersTimeout: 0,
       bodyTimeout: 0,
-      keepAliveTimeout: limits.sidecar_idle_ms,
+      keepAliveTimeout: limits.store_idle_ms,
     });
   }
 

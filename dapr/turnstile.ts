@@ -1,7 +1,6 @@
 // Lets calls in a few at a time: docs/decisions/0012.
 
-/** Of 1, 2, 4, 8 and all at once the number with which 64 callers were served fastest (docs/decisions/0012). */
-const AT_ONCE = 4;
+import { limits } from "../protocol/limits.ts";
 
 /**
  * Between a few calls and the next the event loop hears what else has come. The answer to a group commit, for which dozens of turns wait, would
@@ -22,7 +21,7 @@ export class Turnstile {
   #turn(): void {
     this.#turning = true;
     setImmediate(() => {
-      for (const go of this.#waiting.splice(0, AT_ONCE)) go();
+      for (const go of this.#waiting.splice(0, limits.calls_per_round)) go();
       this.#turning = false;
       if (this.#waiting.length > 0) this.#turn();
     });

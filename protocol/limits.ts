@@ -59,8 +59,8 @@ export const limits = {
   /** One call to the sidecar, from the wish for a connection to the last byte of the answer. */
   store_call_ms: 5_000,
   /** Group commit keeps the number of calls under way small. */
-  sidecar_connections: 128,
-  sidecar_idle_ms: 60_000,
+  store_connections: 128,
+  store_idle_ms: 60_000,
 
   // Group commit (C4).
   records_per_group: 128,
@@ -93,6 +93,8 @@ export const limits = {
   /** Between two publications of one host, unless a whole one waits already. */
   events_gather_ms: 50,
   events_waiting: 65_536,
+  /** Then the bus is away for longer, and each context's reminder brings its events back. */
+  publish_attempts: 8,
   report_delay_ms: 1_000,
   reports_per_call: 256,
   drops_at_once: 16,
@@ -108,6 +110,112 @@ export const limits = {
   // The tenant's directory.
   names_per_leaf: 256,
   tenant_attempts: 32,
+
+  // The host's port, where its sidecar calls.
+  /** The sidecar keeps idle connections for 90 s; whoever closes first must not be us, or a call is lost on a dead connection. */
+  host_keep_alive_ms: 100_000,
+  /** How long a sender may take for its headers and for the whole of a request: a sidecar sends at once what it has. */
+  headers_ms: 10_000,
+  request_ms: 30_000,
+  /** Between two looks for senders who are too slow. */
+  senders_look_ms: 1_000,
+  /** How long a body that was refused may go on arriving, so that its sender reads the refusal instead of a reset. */
+  refused_body_ms: 2_000,
+  /** Of 1, 2, 4, 8 and all at once the number with which 64 callers were served fastest (docs/decisions/0012). */
+  calls_per_round: 4,
+
+  // The embedded sidecar: its port.
+  sidecar_bytes_per_body: 16 * MiB,
+  /** Of all callers' bodies that wait for their answers or are still arriving; past it they are refused. The host's own are bounded by what it does. */
+  sidecar_bytes_held: 256 * MiB,
+  /** Calls that wait for a turn are among them. */
+  sidecar_connections: 16_384,
+  /** Longer than any client's pool keeps an idle connection: the side that sends must be the one that lets go. */
+  sidecar_keep_alive_ms: 120_000,
+  /** As in Go's decoder. */
+  sidecar_json_nesting: 10_000,
+
+  // The embedded sidecar: its app and actors, in daprd's measures.
+  sidecar_app_keep_alive_ms: 60_000,
+  sidecar_bytes_of_app_headers: 4 * KiB,
+  sidecar_app_probe_ms: 2_000,
+  sidecar_app_probe_every_ms: 1_000,
+  /** Until the app has answered once, it is probably starting. */
+  sidecar_app_probe_at_first_every_ms: 25,
+  /** One lost probe is not a dead app. */
+  sidecar_app_probe_failures: 3,
+  sidecar_idle_default_ms: 60 * 60 * 1000,
+  sidecar_idle_look_ms: 250,
+  /** Actors kept active; past it the longest unused is deactivated early. */
+  sidecar_activations: 100_000,
+  sidecar_deactivations_at_once: 16,
+  sidecar_deactivate_ms: 10_000,
+  sidecar_host_wait_ms: 5_000,
+  sidecar_call_retries: 5,
+  sidecar_call_retry_ms: 1_000,
+
+  // The embedded sidecar: reminders and timers.
+  sidecar_reminders_firing: 1_024,
+  /** Between two looks: the wall clock may jump, and setTimeout counts in 31 bits. */
+  sidecar_reminder_look_ms: 1_000,
+  sidecar_reminder_retries: 3,
+  sidecar_reminder_retry_ms: 1_000,
+  /** Of "actorreminder||default||<type>||<id>||<name>". */
+  sidecar_bytes_of_job_name: 512,
+  sidecar_timers: 100_000,
+
+  // The embedded sidecar: publish and subscribe.
+  sidecar_topics: 1_024,
+  /** Of a topic that is subscribed to; past it publishing is refused. */
+  sidecar_messages_waiting: 100_000,
+  /** Of a topic that nobody subscribes to: the newest. */
+  sidecar_messages_unread: 10_000,
+  /** Of a dead-letter topic, subscribed to or not: the newest. */
+  sidecar_dead_letters: 10_000,
+  /** Of all topics together; past it publishing is refused. */
+  sidecar_bytes_of_messages: 1_024 * MiB,
+  /** Of a topic of which the newest are kept. */
+  sidecar_bytes_of_kept: 64 * MiB,
+  sidecar_deliveries_at_once: 10,
+  /** After a failure of the disk. */
+  sidecar_delivery_look_ms: 1_000,
+
+  // The embedded sidecar: its file.
+  /** Requests that share one transaction, and so one fsync. More would only make the first of them wait. */
+  sidecar_writes_per_group: 256,
+  sidecar_bytes_of_page_cache: 64 * MiB,
+  /** Values past their time to live are hidden at once, and deleted so often, so many at a time. */
+  sidecar_sweep_ms: 60 * 60 * 1000,
+  sidecar_swept_at_once: 1_000,
+
+  // Who calls from outside: commands and the import.
+  /** Longer than a turn may take, so that its answer is heard. */
+  caller_call_ms: 30_000,
+  caller_bytes_per_reply: 64 * MiB,
+  /** With these, a host that is away for half a minute is waited for. */
+  caller_attempts: 12,
+  caller_attempts_at_first: 4,
+  caller_pause_ms: 100,
+  caller_pause_max_ms: 5_000,
+  caller_retry_after_max_ms: 30_000,
+  /** Of what was no reply of Strata's. */
+  caller_chars_shown: 200,
+
+  // Importing trajectories.
+  /** A longer line is passed over without being held. */
+  import_bytes_per_line: 64 * MiB,
+  /** Lines being recorded at the same time may have this much text together; one alone may have more. */
+  import_bytes_at_once: 128 * MiB,
+  /** A store is written for many contexts at the price of one, so the more are under way the faster it goes, up to about here. */
+  import_contexts_at_once: 32,
+  import_contexts_at_once_max: 256,
+  import_items_per_page: 1_000,
+  /** The line's other fields go into the first message's record unless they are longer than this; then they get a record of their own. */
+  import_chars_of_fields_beside_item: MiB,
+  /** How often a context is read again because another writer was ahead, without finding more of the line in it. */
+  import_rereads: 3,
+  import_errors_shown: 100,
+  import_keys_shown: 8,
 } as const;
 
 export type Limits = { readonly [K in keyof typeof limits]: number };
@@ -123,6 +231,13 @@ export function checkLimits(l: Limits = limits): void {
     l.head_every_versions > l.key_window_versions && "head_every_versions > key_window_versions",
     l.list_default > l.contexts_per_list && "list_default > contexts_per_list",
     l.history_default > l.versions_per_history && "history_default > versions_per_history",
+    l.headers_ms > l.request_ms && "headers_ms > request_ms",
+    l.bytes_per_body > l.sidecar_bytes_per_body && "bytes_per_body > sidecar_bytes_per_body: the sidecar would refuse what the host takes",
+    l.sidecar_bytes_per_body > l.sidecar_bytes_held && "sidecar_bytes_per_body > sidecar_bytes_held: the largest body could not be held",
+    l.sidecar_bytes_of_kept > l.sidecar_bytes_of_messages && "sidecar_bytes_of_kept > sidecar_bytes_of_messages",
+    l.import_bytes_per_line > l.import_bytes_at_once && "import_bytes_per_line > import_bytes_at_once",
+    l.import_contexts_at_once > l.import_contexts_at_once_max && "import_contexts_at_once > import_contexts_at_once_max",
+    l.caller_attempts_at_first > l.caller_attempts && "caller_attempts_at_first > caller_attempts",
   ].filter((finding) => finding !== false);
   if (wrong.length > 0) throw new Error(`limits: ${wrong.join("; ")}`);
 }

@@ -1,4 +1,5 @@
 import type { Clock, Die } from "../../actors/ports.ts";
+import { limits } from "../../protocol/limits.ts";
 import { type Answer, BodyTooLarge, refused } from "./answers.ts";
 import { type AppChannel, AppError, type AppReply, type AppRequest, passedOn } from "./app.ts";
 import { drawn, type Faults } from "./faults.ts";
@@ -19,14 +20,6 @@ type Activation = {
   /** Set while the app is told that the actor is let go. */
   leaving: Promise<void> | undefined;
 };
-
-/** As daprd looks for a host of the type: so long, and no longer. */
-const hostWithinMs = 5_000;
-const retryMs = 1_000;
-const retries = 5;
-const deactivationsAtOnce = 16;
-const deactivateWithinMs = 10_000;
-const lookEveryMs = 250;
 
 /** Headers of a call that are written anew on the way to the app, or that a caller may not write at all. */
 const ours = new Set([
@@ -70,7 +63,7 @@ export class Actors {
     this.#faults = options.faults;
     this.#appId = options.appId;
     this.#maxActivations = options.maxActivations;
-    this.#look = setInterval(() => this.#deactivateIdle(), lookEveryMs);
+    this.#look = setInterval(() => this.#deactivateIdle(), limits.sidecar_idle_look_ms);
     this.#look.unref();
   }
 
@@ -146,7 +139,7 @@ export class Actors {
   /** Throws AppError, CallerGone. */
   async #turn(type: string, id: string, caller: Leaving, request: AppRequest): Promise<AppReply> {
     for (let attempt = 0; ; attempt++) {
-      if (!this.#hosting.healthy) await this.#hosting.settled(hostWithinMs);
+      if (!this.#hosting.healthy) await this.#hosting.settled(limits.sidecar_host_wait_ms);
       if (!this.#hosting.hosted.idleMs.has(type))
         throw new AppError(`failed to lookup actor: did not find address for actor '${type}/${id}'`);
       const activation = this.#activate(type, id);
@@ -158,8 +151,8 @@ export class Actors {
       try {
         return await this.#locked(activation, caller, request);
       } catch (reason) {
-        if (!(reason instanceof LockClosed) || attempt >= retries) throw reason;
-        await new Promise((resolve) => setTimeout(resolve, retryMs));
+        if (!(reason instanceof LockClosed) || attempt >= limits.sidecar_call_retries) throw reason;
+        await new Promise((resolve) => setTimeout(resolve, limits.sidecar_call_retry_ms));
       }
     }
   }
@@ -232,7 +225,7 @@ export class Actors {
     const now = this.#clock.elapsed();
     for (const actors of this.#types.values()) {
       for (const activation of actors.values()) {
-        if (activation.idleAt > now || this.#deactivating >= deactivationsAtOnce) break;
+        if (activation.idleAt > now || this.#deactivating >= limits.sidecar_deactivations_at_once) break;
         if (activation.leaving !== undefined) continue;
         if (activation.lock.length === 0 || this.#faults().idleCancelsTurns) this.#deactivate(activation);
       }
@@ -262,7 +255,12 @@ export class Actors {
     const path = appPath(`/actors/${activation.type}/${activation.id}`);
     if (path === undefined || !this.#hosting.healthy) return;
     try {
-      await this.#app.call({ verb: "DELETE", path, headers: { "content-type": "application/x-protobuf" }, within: deactivateWithinMs });
+      await this.#app.call({
+        verb: "DELETE",
+        path,
+        headers: { "content-type": "application/x-protobuf" },
+        within: limits.sidecar_deactivate_ms,
+      });
     } catch {
       // The actor is gone here whatever the app says; it answers for ids that it does not know as well.
     }

@@ -1,4 +1,5 @@
 import { type Dispatcher, Pool } from "undici";
+import { limits } from "../../protocol/limits.ts";
 import type { Leaving } from "./lock.ts";
 
 /** What the app answered, read to its end. */
@@ -67,8 +68,8 @@ export class AppChannel {
       pipelining: 1,
       headersTimeout: 0,
       bodyTimeout: 0,
-      keepAliveTimeout: 60_000,
-      maxHeaderSize: 4_096,
+      keepAliveTimeout: limits.sidecar_app_keep_alive_ms,
+      maxHeaderSize: limits.sidecar_bytes_of_app_headers,
     });
     this.#token = options.token;
     this.#maxBytes = options.maxBytes;

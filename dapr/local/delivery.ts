@@ -1,4 +1,5 @@
 import type { Clock, Die } from "../../actors/ports.ts";
+import { limits } from "../../protocol/limits.ts";
 import { type AppChannel, AppError, type AppReply, passedOn } from "./app.ts";
 import { aroundRaw, hasExpired, isRaw } from "./events.ts";
 import { drawn, type Faults } from "./faults.ts";
@@ -19,9 +20,6 @@ type Reader = {
 };
 
 type Outcome = "done" | "again" | "drop";
-
-/** After a failure of the disk. */
-const lookAgainMs = 1_000;
 
 /** Headers that a message's metadata may not bring along. */
 const ours = new Set(["host", "content-type", "content-length", "expect", "dapr-api-token", "traceparent", "tracestate"]);
@@ -133,7 +131,7 @@ export class Delivery {
   }
 
   #lookLater(): void {
-    setTimeout(() => this.lookSoon(), lookAgainMs).unref();
+    setTimeout(() => this.lookSoon(), limits.sidecar_delivery_look_ms).unref();
   }
 
   #take(message: Message, reader: Reader): void {
@@ -142,7 +140,7 @@ export class Delivery {
       .catch((cause) => {
         this.#onProblem("a message could not be finished; it will be delivered again", cause);
         reader.cursor = Math.min(reader.cursor, message.seq - 1);
-        return new Promise<void>((resolve) => setTimeout(resolve, lookAgainMs));
+        return new Promise<void>((resolve) => setTimeout(resolve, limits.sidecar_delivery_look_ms));
       })
       .finally(() => {
         this.#underWay.delete(message.seq);

@@ -1,4 +1,7 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { limits } from "../../protocol/limits.ts";
+
+const cacheKiB = limits.sidecar_bytes_of_page_cache / 1_024;
 
 type Waiting = {
   readonly work: () => unknown;
@@ -7,9 +10,6 @@ type Waiting = {
   readonly resolve: (value: unknown) => void;
   readonly reject: (reason: unknown) => void;
 };
-
-/** How many requests share one transaction, and so one fsync. More would only make the first of them wait. */
-const requestsPerGroup = 256;
 
 /**
  * The SQLite file. What is written during one turn of the event loop is written in one transaction: one fsync serves them all, and each
@@ -28,7 +28,7 @@ export class Disk {
     // Two sidecars on one file would each believe that the turn locks, reminders and messages are theirs alone.
     this.#db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA busy_timeout = 0");
     try {
-      this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; BEGIN EXCLUSIVE; COMMIT");
+      this.#db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -${cacheKiB}; BEGIN EXCLUSIVE; COMMIT`);
     } catch (cause) {
       this.#db.close();
       throw new Error(`${file} cannot be opened: is another process using it?`, { cause });
@@ -65,7 +65,7 @@ export class Disk {
   }
 
   #flush(): void {
-    const group = this.#waiting.splice(0, requestsPerGroup);
+    const group = this.#waiting.splice(0, limits.sidecar_writes_per_group);
     this.#scheduled = this.#waiting.length > 0;
     if (this.#scheduled) setImmediate(() => this.#flush());
     const settle: (() => void)[] = [];

@@ -1,8 +1,7 @@
 // JSON as Go's encoding/json reads and writes it, because that is what daprd keeps and hands back: keys sorted by their bytes, numbers as
 // float64 in ECMAScript's notation, `<`, `>` and `&` escaped, the last of two equal keys kept, text after the first value ignored.
 
-/** Go stops at 10,000; we do too, well before the stack of the writer below ends. */
-const nesting = 10_000;
+import { limits } from "../../protocol/limits.ts";
 
 export class GoJsonError extends Error {
   override readonly name = "GoJsonError";
@@ -91,7 +90,7 @@ function scalar(value: unknown): string {
 }
 
 function deeper(depth: number): number {
-  if (depth >= nesting) throw new GoJsonError("exceeded max depth");
+  if (depth >= limits.sidecar_json_nesting) throw new GoJsonError("exceeded max depth");
   return depth + 1;
 }
 

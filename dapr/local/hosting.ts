@@ -1,3 +1,4 @@
+import { limits } from "../../protocol/limits.ts";
 import type { AppChannel } from "./app.ts";
 import { goDuration } from "./durations.ts";
 import { isObject, parseGoJson } from "./go-json.ts";
@@ -16,12 +17,6 @@ export type Subscription = {
 export type Hosted = { readonly idleMs: ReadonlyMap<string, number>; readonly subscriptions: readonly Subscription[] };
 
 const none: Hosted = { idleMs: new Map(), subscriptions: [] };
-const defaultIdleMs = 60 * 60 * 1000;
-/** Until the app has answered once, it is probably starting. */
-const firstProbeMs = 25;
-const probeTimeoutMs = 2_000;
-/** As in daprd: one lost probe is not a dead app. */
-const failuresTolerated = 3;
 
 /** Watches over the app: asks for its health, and for what it hosts whenever it (again) becomes healthy. */
 export class Hosting {
@@ -83,14 +78,14 @@ export class Hosting {
     if (this.#closed) return;
     this.#failures = well ? 0 : this.#failures + 1;
     if (well && !this.#healthy) await this.#appear();
-    else if (this.#healthy && this.#failures >= failuresTolerated) this.#vanish();
+    else if (this.#healthy && this.#failures >= limits.sidecar_app_probe_failures) this.#vanish();
     if (this.#closed) return;
-    this.#timer = setTimeout(() => void this.#probe(), this.#seen ? this.#everyMs : firstProbeMs);
+    this.#timer = setTimeout(() => void this.#probe(), this.#seen ? this.#everyMs : limits.sidecar_app_probe_at_first_every_ms);
   }
 
   async #ask(): Promise<boolean> {
     try {
-      const reply = await this.#app.call({ verb: "GET", path: this.#healthPath, within: probeTimeoutMs });
+      const reply = await this.#app.call({ verb: "GET", path: this.#healthPath, within: limits.sidecar_app_probe_ms });
       return reply.status >= 200 && reply.status < 300;
     } catch {
       return false;
@@ -115,8 +110,8 @@ export class Hosting {
 
   async #load(): Promise<Hosted | undefined> {
     try {
-      const config = await this.#app.call({ verb: "GET", path: "/dapr/config", within: probeTimeoutMs });
-      const subscribe = await this.#app.call({ verb: "GET", path: "/dapr/subscribe", within: probeTimeoutMs });
+      const config = await this.#app.call({ verb: "GET", path: "/dapr/config", within: limits.sidecar_app_probe_ms });
+      const subscribe = await this.#app.call({ verb: "GET", path: "/dapr/subscribe", within: limits.sidecar_app_probe_ms });
       return {
         idleMs: config.status === 200 ? readIdle(parseGoJson(config.body.toString())) : new Map(),
         subscriptions: subscribe.status === 200 ? readSubscriptions(parseGoJson(subscribe.body.toString())) : [],
@@ -133,12 +128,12 @@ const string = (value: unknown): string => (typeof value === "string" ? value : 
 function readIdle(config: unknown): Map<string, number> {
   const idle = new Map<string, number>();
   if (!isObject(config)) return idle;
-  const usual = goDuration(string(config.actorIdleTimeout)) ?? defaultIdleMs;
+  const usual = goDuration(string(config.actorIdleTimeout)) ?? limits.sidecar_idle_default_ms;
   for (const type of strings(config.entities)) idle.set(type, usual);
   for (const one of Array.isArray(config.entitiesConfig) ? config.entitiesConfig : []) {
     if (!isObject(one)) continue;
     // As in daprd, an entry without a timeout of its own gets the default, not the common one.
-    const own = goDuration(string(one.actorIdleTimeout)) ?? defaultIdleMs;
+    const own = goDuration(string(one.actorIdleTimeout)) ?? limits.sidecar_idle_default_ms;
     for (const type of strings(one.entities)) if (idle.has(type)) idle.set(type, own);
   }
   return idle;

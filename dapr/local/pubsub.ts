@@ -61,7 +61,7 @@ export class PubSub {
 
   async #put(pubsub: string, topic: string, messages: readonly NewMessage[]): Promise<Answer> {
     try {
-      await this.#queue.put(pubsub, topic, messages);
+      await this.#queue.put({ pubsub, topic }, messages);
     } catch (reason) {
       if (reason instanceof QueueFull) return failed(pubsub, topic, reason.message);
       throw reason;

@@ -1,5 +1,6 @@
 import type { StatementSync } from "node:sqlite";
 import type { Clock, Die } from "../../actors/ports.ts";
+import { limits } from "../../protocol/limits.ts";
 import type { Actors } from "./actors.ts";
 import { type Answer, BodyTooLarge, json, nothing, Refused, refused } from "./answers.ts";
 import { AppError } from "./app.ts";
@@ -44,12 +45,6 @@ const schema = `
   ) STRICT;
   CREATE INDEX IF NOT EXISTS reminders_next ON reminders (next_at);
 `;
-
-/** Never longer than this between two looks: the wall clock may jump. */
-const lookEveryMs = 1_000;
-const firingAtOnce = 1_024;
-/** The scheduler's bound on "actorreminder||default||<type>||<id>||<name>". */
-const maxJobName = 512;
 
 export class Reminders {
   readonly #disk: Disk;
@@ -109,27 +104,27 @@ export class Reminders {
   look(): void {
     clearTimeout(this.#timer);
     if (this.#closed) return;
-    this.#timer = setTimeout(() => this.look(), Math.min(lookEveryMs, this.#fireDue()));
+    this.#timer = setTimeout(() => this.look(), Math.min(limits.sidecar_reminder_look_ms, this.#fireDue()));
     this.#timer.unref();
   }
 
   /** Answers in how many ms the next one is due, as far as it is known. */
   #fireDue(): number {
-    if (!this.#hosting.healthy) return lookEveryMs;
+    if (!this.#hosting.healthy) return limits.sidecar_reminder_look_ms;
     const now = this.#clock.now();
     const types = JSON.stringify([...this.#hosting.hosted.idleMs.keys()]);
     try {
-      for (const row of this.#sql.due.all(now, types, firingAtOnce + this.#firing.size)) {
+      for (const row of this.#sql.due.all(now, types, limits.sidecar_reminders_firing + this.#firing.size)) {
         const reminder = readReminder(row);
-        if (this.#firing.size >= firingAtOnce) break;
+        if (this.#firing.size >= limits.sidecar_reminders_firing) break;
         if (!this.#firing.has(reminder.generation)) void this.#fire(reminder);
       }
       const next = this.#sql.next.get(now, types);
       const at = next === undefined ? undefined : optionalNumber(next, "at");
-      return at === undefined ? lookEveryMs : Math.ceil(at - now);
+      return at === undefined ? limits.sidecar_reminder_look_ms : Math.ceil(at - now);
     } catch (cause) {
       this.#onProblem("reminders that are due could not be read; they are looked for again", cause);
-      return lookEveryMs;
+      return limits.sidecar_reminder_look_ms;
     }
   }
 
@@ -160,7 +155,7 @@ export class Reminders {
       await this.#settle(reminder, took);
     } catch (cause) {
       this.#onProblem("a reminder's progress could not be written; it will fire again", cause);
-      await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
+      await new Promise((resolve) => setTimeout(resolve, limits.sidecar_reminder_look_ms));
     } finally {
       this.#firing.delete(reminder.generation);
       this.#lookSoon();
@@ -308,7 +303,8 @@ function readSchedule(asked: Asked, now: number): Schedule {
 
 function checkJobName(type: string, id: string, name: string): void {
   const job = `actorreminder||default||${type}||${id}||${name}`;
-  if (Buffer.byteLength(job) > maxJobName) refuse(`job name is invalid: must be at most ${maxJobName} characters`);
+  if (Buffer.byteLength(job) > limits.sidecar_bytes_of_job_name)
+    refuse(`job name is invalid: must be at most ${limits.sidecar_bytes_of_job_name} characters`);
   for (const character of job) {
     const code = character.charCodeAt(0);
     if ("#?/\\".includes(character) || code < 0x20 || (code >= 0x7f && code < 0xa0))

@@ -1,5 +1,6 @@
 import type { StatementSync } from "node:sqlite";
 import type { Clock, Die } from "../../actors/ports.ts";
+import { limits } from "../../protocol/limits.ts";
 import { type Disk, optionalNumber, text } from "./disk.ts";
 import { uuid } from "./uuid.ts";
 
@@ -35,10 +36,6 @@ const schema = `
   CREATE INDEX IF NOT EXISTS state_expiry ON state (expires_at) WHERE expires_at IS NOT NULL;
 `;
 
-/** What has expired is hidden at once, and deleted at the next look; daprd's SQLite store never deletes it by itself. */
-const sweepEveryMs = 60 * 60 * 1000;
-const sweptAtOnce = 1_000;
-
 /** The state stores' one table, with the outcomes of daprd's SQLite component. */
 export class Rows {
   readonly #disk: Disk;
@@ -70,7 +67,7 @@ export class Rows {
     this.#delete = disk.prepare("DELETE FROM state WHERE key = ?");
     this.#deleteIf = disk.prepare("DELETE FROM state WHERE key = ? AND etag = ?");
     this.#sweep = disk.prepare("DELETE FROM state WHERE rowid IN (SELECT rowid FROM state WHERE expires_at <= ? LIMIT ?)");
-    this.#timer = setInterval(() => void this.sweep(), sweepEveryMs);
+    this.#timer = setInterval(() => void this.sweep(), limits.sidecar_sweep_ms);
     this.#timer.unref();
   }
 
@@ -91,10 +88,10 @@ export class Rows {
     if (changed === 0) throw new EtagMismatch();
   }
 
-  /** Deletes what has expired, a bounded number of rows at a time. */
+  /** Deletes what has expired, a bounded number of rows at a time; daprd's SQLite store never does it by itself. */
   async sweep(): Promise<void> {
-    for (let swept = sweptAtOnce; swept === sweptAtOnce; )
-      swept = await this.#disk.write(() => Number(this.#sweep.run(this.#second(), sweptAtOnce).changes));
+    for (let swept: number = limits.sidecar_swept_at_once; swept === limits.sidecar_swept_at_once; )
+      swept = await this.#disk.write(() => Number(this.#sweep.run(this.#second(), limits.sidecar_swept_at_once).changes));
   }
 
   #upsert(change: Upsert): number {

@@ -1,5 +1,7 @@
 // When a reminder fires, as Dapr's scheduler decides it. Times are ms since the epoch.
 
+import { limits } from "../../protocol/limits.ts";
+
 export type Schedule = {
   /** Where counting begins: the due time, at which it fires, or the registration, at which it does not. */
   readonly beginAt: number;
@@ -19,9 +21,6 @@ export type Progress = {
   readonly nextAt: number;
 };
 
-const retries = 3;
-const retryMs = 1_000;
-
 /** `undefined` for a reminder that will never fire. */
 export const begin = (schedule: Schedule): Progress | undefined => advance(schedule, 0, undefined);
 
@@ -32,7 +31,8 @@ export const succeeded = (schedule: Schedule, progress: Progress): Progress | un
 /** After one that it did not: tried again a second later, three times, and then dropped for this tick. */
 export function failed(schedule: Schedule, progress: Progress): Progress | undefined {
   const attempts = progress.attempts + 1;
-  if (attempts <= retries) return { ...progress, attempts, nextAt: progress.nextAt + retryMs };
+  if (attempts <= limits.sidecar_reminder_retries)
+    return { ...progress, attempts, nextAt: progress.nextAt + limits.sidecar_reminder_retry_ms };
   return succeeded(schedule, progress);
 }
 

@@ -2,7 +2,9 @@ import { timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { type Limits, limits } from "../../protocol/limits.ts";
 import { type Answer, BodyTooLarge, notFound, plain, Refused, refused } from "./answers.ts";
+import { Bodies } from "./bodies.ts";
 import { Leaver, type Leaving } from "./lock.ts";
 import { cleanPath, unescapeSegment } from "./paths.ts";
 
@@ -33,23 +35,28 @@ export type Route = {
 
 export type Tokens = { readonly host: string | undefined; readonly callers: string | undefined };
 
-/** ms that an unread body may go on arriving after its refusal, so that its sender reads the refusal instead of a reset. */
-const lingerMs = 2_000;
+type ServerLimits = Pick<
+  Limits,
+  "headers_ms" | "request_ms" | "senders_look_ms" | "sidecar_keep_alive_ms" | "sidecar_connections" | "sidecar_bytes_held"
+>;
+
 const badUrl = plain(400, "400 Bad Request");
 const invalidToken = plain(401, "invalid api token");
+/** What no daprd says: it takes whatever its memory holds. */
+const noRoom = refused(503, "ERR_OVERLOADED", "the bodies of calls that wait fill all the room there is for them; call again");
 
 export class SidecarServer {
   readonly #server: Server;
   readonly #routes = new Map<string, { route: Route; segments: readonly string[] }[]>();
   readonly #tokens: Tokens;
-  readonly #maxBytes: number;
+  readonly #bodies: Bodies;
   readonly #onProblem: (what: string, cause: unknown) => void;
 
   constructor(options: {
     routes: readonly Route[];
     tokens: Tokens;
     maxBytes: number;
-    maxConnections: number;
+    limits: ServerLimits;
     onProblem: (what: string, cause: unknown) => void;
   }) {
     for (const route of options.routes) {
@@ -60,15 +67,23 @@ export class SidecarServer {
       else known.push({ route, segments });
     }
     this.#tokens = options.tokens;
-    this.#maxBytes = options.maxBytes;
     this.#onProblem = options.onProblem;
-    this.#server = createServer((request, response) => void this.#serve(request, response));
+    const { headers_ms, request_ms, senders_look_ms, sidecar_keep_alive_ms, sidecar_connections, sidecar_bytes_held } = options.limits;
+    // The host's bodies are bounded by what the host does; callers must not take the room that their own turns need.
+    this.#bodies = new Bodies({ each: options.maxBytes, together: sidecar_bytes_held });
+    this.#server = createServer(
+      {
+        headersTimeout: headers_ms,
+        requestTimeout: request_ms,
+        // Otherwise Node looks every 30 s, and a slow sender has so much longer.
+        connectionsCheckingInterval: Math.min(headers_ms, senders_look_ms),
+        keepAliveTimeout: sidecar_keep_alive_ms,
+      },
+      (request, response) => void this.#serve(request, response),
+    );
     this.#server.on("clientError", refuseUnreadable);
-    this.#server.headersTimeout = 10_000;
-    // Longer than any client's pool keeps an idle connection: the side that sends must be the one that lets go.
-    this.#server.keepAliveTimeout = 120_000;
-    // Waiting calls, held bodies and queued turns each belong to a connection, so this bounds them all.
-    this.#server.maxConnections = options.maxConnections;
+    // Waiting calls and queued turns each belong to a connection, so this bounds them all.
+    this.#server.maxConnections = sidecar_connections;
   }
 
   /** Resolves with the port. Rejects with the system's error, EADDRINUSE for one. */
@@ -122,26 +137,25 @@ export class SidecarServer {
       if (param === undefined) return void send(request, response, badUrl);
       params.push(param);
     }
-    const body = await this.#read(request);
-    if (body === undefined) {
+    const body = await this.#bodies.read(request, who !== "host");
+    if (body === "too large") {
       const answer =
         found.route.tooLarge?.(params) ?? refused(400, "ERR_BODY_READ", `failed to read request body: ${new BodyTooLarge().message}`);
       return void send(request, response, answer);
     }
-    const caller = new Leaver();
-    response.once("close", () => {
-      if (!response.writableFinished) caller.leave();
-    });
-    const answer = await found.route.handle({
-      verb: request.method ?? "",
-      params,
-      query: mark < 0 ? "" : url.slice(mark + 1),
-      headers: request.headers,
-      body,
-      caller,
-      host: who === "host",
-    });
-    if (!response.destroyed) send(request, response, answer);
+    if (body === "no room") return void send(request, response, noRoom);
+    try {
+      const caller = new Leaver();
+      response.once("close", () => {
+        if (!response.writableFinished) caller.leave();
+      });
+      const query = mark < 0 ? "" : url.slice(mark + 1);
+      const { method: verb = "", headers } = request;
+      const answer = await found.route.handle({ verb, params, query, headers, body: body.bytes, caller, host: who === "host" });
+      if (!response.destroyed) send(request, response, answer);
+    } finally {
+      body.release();
+    }
   }
 
   #who(token: string | string[] | undefined): "host" | "callers" | "nobody" {
@@ -164,26 +178,6 @@ export class SidecarServer {
     }
     if (who === "nobody") return invalidToken;
     return allowed.length > 0 ? { status: 405, headers: { allow: allowed.join(", ") } } : notFound;
-  }
-
-  /** The whole body, or `undefined` as soon as it is longer than the cap. */
-  async #read(request: IncomingMessage): Promise<Buffer | undefined> {
-    const length = Number(request.headers["content-length"] ?? 0);
-    if (length > this.#maxBytes) return undefined;
-    if (length === 0 && request.headers["transfer-encoding"] === undefined) return Buffer.alloc(0);
-    const chunks: Buffer[] = [];
-    let size = 0;
-    return await new Promise((resolve, reject) => {
-      request.on("data", (chunk: Buffer) => {
-        size += chunk.length;
-        if (size <= this.#maxBytes) return void chunks.push(chunk);
-        request.removeAllListeners("data");
-        resolve(undefined);
-      });
-      request.on("end", () => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size)));
-      // Nobody is left to hear an answer: the error, which comes when the sender hangs up half way too, only ends the request.
-      request.on("error", reject);
-    });
   }
 }
 
@@ -208,19 +202,28 @@ function send(request: IncomingMessage, response: ServerResponse, answer: Answer
   if (!request.complete) {
     headers.connection = "close";
     request.resume();
-    setTimeout(() => request.destroy(), lingerMs).unref();
+    setTimeout(() => request.destroy(), limits.refused_body_ms).unref();
   }
   response.writeHead(answer.status, headers as Record<string, string | number | string[]>);
   response.end(request.method === "HEAD" ? "" : body);
 }
 
-/** What cannot even be read as a request: too many headers, or no HTTP. */
+const unreadable: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+};
+
+/** What cannot even be read as a request, or takes too long for one. */
 function refuseUnreadable(error: Error & { code?: string }, socket: Duplex): void {
   if (!socket.writable) return void socket.destroy();
-  const line = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
-  socket.end(`HTTP/1.1 ${line}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${line}`);
+  const line = unreadable[error.code ?? ""] ?? "400 Bad Request";
+  // A request that is late must not go on to its end behind the refusal.
+  const late = error.code === "ERR_HTTP_REQUEST_TIMEOUT";
+  socket.end(`HTTP/1.1 ${line}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${line}`, () => {
+    if (late) socket.destroy();
+  });
   socket.resume();
-  setTimeout(() => socket.destroy(), lingerMs).unref();
+  setTimeout(() => socket.destroy(), limits.refused_body_ms).unref();
 }
 
 function same(given: string, expected: string): boolean {

@@ -1,4 +1,5 @@
 import type { Clock } from "../../actors/ports.ts";
+import { limits } from "../../protocol/limits.ts";
 import type { Actors } from "./actors.ts";
 import { type Answer, BodyTooLarge, nothing, Refused, refused } from "./answers.ts";
 import { addIso, type IsoDuration, periodFrom, timeFrom } from "./durations.ts";
@@ -20,9 +21,6 @@ type Timer = {
   at: number;
   alarm: NodeJS.Timeout | undefined;
 };
-
-/** setTimeout counts in 31 bits; and the wall clock may jump. */
-const lookEveryMs = 1_000;
 
 /** Timers live in memory: a restart forgets them, and a failed tick is not tried again. */
 export class Timers {
@@ -76,8 +74,8 @@ export class Timers {
 
   #arm(key: string, timer: Timer): void {
     const left = timer.at - this.#clock.now();
-    const then = left > lookEveryMs ? () => this.#arm(key, timer) : () => void this.#fire(key, timer);
-    timer.alarm = setTimeout(then, Math.min(Math.max(left, 0), lookEveryMs));
+    const then = left > limits.sidecar_reminder_look_ms ? () => this.#arm(key, timer) : () => void this.#fire(key, timer);
+    timer.alarm = setTimeout(then, Math.min(Math.max(left, 0), limits.sidecar_reminder_look_ms));
     timer.alarm.unref();
   }
 

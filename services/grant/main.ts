@@ -1,7 +1,8 @@
-import { CallError, Client, clientLimits } from "../../dapr/client.ts";
+import { CallError, Client } from "../../dapr/client.ts";
 import { systemClock, systemDie } from "../../dapr/clock.ts";
 import { ContextError } from "../../protocol/errors.ts";
 import type { TenantId } from "../../protocol/ids.ts";
+import { limits } from "../../protocol/limits.ts";
 import { instant, iso } from "../../protocol/units.ts";
 import { Keyring, parseRootKeys } from "../../stores/keyring.ts";
 import type { CallersSidecar } from "../caller/config.ts";
@@ -10,7 +11,7 @@ import { claimsFrom, explainToken } from "./grant.ts";
 import { listContexts } from "./list.ts";
 
 /** An operator waits in front of it, so it gives up sooner than an import does. */
-const patience = { ...clientLimits, attempts: 4 };
+const patience = { ...limits, caller_attempts: 4 };
 
 try {
   const asked = readCommand(process.argv.slice(2));

@@ -2,8 +2,8 @@
 
 import { parseArgs } from "node:util";
 import { ContextId, TenantId } from "../../protocol/ids.ts";
+import { limits } from "../../protocol/limits.ts";
 import { type CallersSidecar, DEFAULT_URL, readCallersSidecar } from "../caller/config.ts";
-import { importLimits } from "./limits.ts";
 
 export const usage = `Records agent trajectories as contexts, turn by turn, and gives them back.
 
@@ -14,7 +14,7 @@ export const usage = `Records agent trajectories as contexts, turn by turn, and 
   --url URL          where Strata answers           (the environment's STRATA_URL, else ${DEFAULT_URL})
   --grant TOKEN      allows append and read         (the environment's STRATA_GRANT; npm start prints one)
   --tenant TENANT    whose contexts they become     (main)
-  --concurrency N    contexts recorded at once      (${importLimits.contexts_at_once}; at most ${importLimits.contexts_at_once_max})
+  --concurrency N    contexts recorded at once      (${limits.import_contexts_at_once}; at most ${limits.import_contexts_at_once_max})
   --json             one line {"context":…,"versions":…} for each context, on standard output
   --quiet            problems only
   --help             this text
@@ -52,8 +52,8 @@ export function readConfig(args: readonly string[], env: Readonly<Record<string,
   const grant = values.grant ?? env.STRATA_GRANT ?? "";
   if (grant === "") throw new UsageError("no grant; give --grant TOKEN or set STRATA_GRANT (npm start prints one)");
   const concurrency = Number(values.concurrency);
-  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > importLimits.contexts_at_once_max)
-    throw new UsageError(`--concurrency ${values.concurrency}: allowed is a whole number from 1 to ${importLimits.contexts_at_once_max}`);
+  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > limits.import_contexts_at_once_max)
+    throw new UsageError(`--concurrency ${values.concurrency}: allowed is a whole number from 1 to ${limits.import_contexts_at_once_max}`);
   const sidecar = readCallersSidecar(values.url, env);
   if ("problem" in sidecar) throw new UsageError(sidecar.problem);
   return { ...sidecar, grant, tenant: tenant.data, json: values.json, quiet: values.quiet, concurrency, files, context };
@@ -68,7 +68,7 @@ function parse(args: readonly string[]) {
         url: { type: "string" },
         grant: { type: "string" },
         tenant: { type: "string", default: "main" },
-        concurrency: { type: "string", default: String(importLimits.contexts_at_once) },
+        concurrency: { type: "string", default: String(limits.import_contexts_at_once) },
         json: { type: "boolean", default: false },
         quiet: { type: "boolean", default: false },
         export: { type: "string" },

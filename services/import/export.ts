@@ -1,7 +1,7 @@
 // A context back as the line it was imported from, page by page at one version.
 
 import { CallError, type Client } from "../../dapr/client.ts";
-import { importLimits } from "./limits.ts";
+import { limits } from "../../protocol/limits.ts";
 import { messageOf } from "./message.ts";
 import { envelopeOf, TrajectoryError } from "./trajectory.ts";
 
@@ -10,7 +10,7 @@ import { envelopeOf, TrajectoryError } from "./trajectory.ts";
  * line had, CallError when it cannot be read.
  */
 export async function exportContext(context: string, client: Client, write: (text: string) => Promise<void>): Promise<void> {
-  const limit = importLimits.items_per_page;
+  const limit = limits.import_items_per_page;
   let page = await client.call(context, "read", { from: 0, limit, fresh: true });
   const { version, slots } = page;
   const { before, after, length } = envelopeOf(slots);

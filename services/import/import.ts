@@ -3,7 +3,7 @@
 import type { Readable } from "node:stream";
 import { CallError, type Client } from "../../dapr/client.ts";
 import { contextId, type TenantId } from "../../protocol/ids.ts";
-import { importLimits } from "./limits.ts";
+import { limits } from "../../protocol/limits.ts";
 import { type Line, linesOf, type Progress } from "./lines.ts";
 import { type Recorded, record } from "./record.ts";
 import { type Trajectory, TrajectoryError, trajectoryOf } from "./trajectory.ts";
@@ -58,7 +58,7 @@ class Run {
       await this.#active.get(context);
       this.#start(where, context, trajectory, line.bytes);
     }
-    while (this.#active.size >= this.#options.concurrency || (this.#bytes > importLimits.bytes_at_once && this.#active.size > 0))
+    while (this.#active.size >= this.#options.concurrency || (this.#bytes > limits.import_bytes_at_once && this.#active.size > 0))
       await Promise.race(this.#active.values());
     this.#stop();
   }

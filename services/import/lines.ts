@@ -4,7 +4,7 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { pipeline, type Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { importLimits } from "./limits.ts";
+import { limits } from "../../protocol/limits.ts";
 
 export type Line =
   | { readonly number: number; readonly bytes: number; readonly text: string }
@@ -65,7 +65,7 @@ class Pending {
 
   add(chunk: Buffer): void {
     this.#bytes += chunk.length;
-    if (this.#bytes <= importLimits.bytes_per_line) this.#chunks.push(chunk);
+    if (this.#bytes <= limits.import_bytes_per_line) this.#chunks.push(chunk);
     else this.#chunks = [];
   }
 
@@ -75,8 +75,8 @@ class Pending {
     this.#bytes = 0;
     this.#chunks = [];
     const number = ++this.#number;
-    if (bytes > importLimits.bytes_per_line)
-      return { number, bytes, problem: `the line has ${bytes} bytes; at most ${importLimits.bytes_per_line} are allowed` };
+    if (bytes > limits.import_bytes_per_line)
+      return { number, bytes, problem: `the line has ${bytes} bytes; at most ${limits.import_bytes_per_line} are allowed` };
     try {
       const text = new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks, bytes)).trim();
       return text === "" ? undefined : { number, bytes, text };

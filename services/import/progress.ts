@@ -1,5 +1,5 @@
+import { limits } from "../../protocol/limits.ts";
 import type { Report } from "./import.ts";
-import { importLimits } from "./limits.ts";
 import type { Progress } from "./lines.ts";
 import type { Recorded } from "./record.ts";
 
@@ -50,8 +50,8 @@ export class Display implements Report {
   failed(where: string, problem: string): void {
     this.#problems++;
     this.#clear();
-    if (this.#problems <= importLimits.errors_shown) this.#screen.write(`${where}: ${problem}\n`);
-    if (this.#problems === importLimits.errors_shown) this.#screen.write("further problems are counted, not shown\n");
+    if (this.#problems <= limits.import_errors_shown) this.#screen.write(`${where}: ${problem}\n`);
+    if (this.#problems === limits.import_errors_shown) this.#screen.write("further problems are counted, not shown\n");
   }
 
   end(): void {

@@ -4,8 +4,8 @@
 import { CallError, type Client } from "../../dapr/client.ts";
 import type { Item } from "../../protocol/item.ts";
 import type { RawJson } from "../../protocol/json.ts";
+import { limits } from "../../protocol/limits.ts";
 import { FrameError, restore } from "./frame.ts";
-import { importLimits } from "./limits.ts";
 import { itemOf } from "./message.ts";
 import { keyOf, type Slots, type Trajectory, TrajectoryError } from "./trajectory.ts";
 import { equal, memberOf, treeOf } from "./tree.ts";
@@ -36,7 +36,7 @@ export async function record(context: string, trajectory: Trajectory, client: Cl
       return { context, versions, written };
     } catch (error) {
       // Another writer was ahead. What it wrote is there to be compared; if it is not of this line, that will be said.
-      if (!(error instanceof CallError && error.code === "conflict") || stuck >= importLimits.rereads) throw error;
+      if (!(error instanceof CallError && error.code === "conflict") || stuck >= limits.import_rereads) throw error;
     }
   }
 }
@@ -59,7 +59,7 @@ async function compare(context: string, trajectory: Trajectory, client: Client):
 async function readPage(context: string, from: number, client: Client) {
   try {
     // Fresh, because the run before this one may have written through another host a moment ago.
-    return await client.call(context, "read", { from, limit: importLimits.items_per_page, fresh: true });
+    return await client.call(context, "read", { from, limit: limits.import_items_per_page, fresh: true });
   } catch (error) {
     if (error instanceof CallError && error.code === "not_found") return undefined;
     throw error;
@@ -109,7 +109,7 @@ async function appendFrom(held: Held, context: string, trajectory: Trajectory, c
     // An answer that was given before: this run's, lost on its way, or another importer's of the same line.
     if (reply.duplicate !== true) wrote();
   };
-  const long = (set?.["source.fields"]?.text.length ?? 0) > importLimits.chars_of_fields_beside_item;
+  const long = (set?.["source.fields"]?.text.length ?? 0) > limits.import_chars_of_fields_beside_item;
   if (set !== undefined && (long || held.items === trajectory.messages.length)) await append("slots", []);
   for (const [index, message] of trajectory.messages.entries())
     if (index >= held.items) await inPlace(trajectory, index, () => append(index, [itemOf(message)]));

@@ -5,7 +5,6 @@ import { ContextName } from "../../protocol/ids.ts";
 import type { Item } from "../../protocol/item.ts";
 import { JsonError, RawJson } from "../../protocol/json.ts";
 import { limits } from "../../protocol/limits.ts";
-import { importLimits } from "./limits.ts";
 import { messageOf } from "./message.ts";
 import {
   depthOf,
@@ -92,7 +91,7 @@ const described = (tree: Tree): string =>
 function keysOf(line: ObjectTree): string {
   const keys = line.members.map(([key]) => JSON.stringify(key.slice(0, 40)));
   if (keys.length === 0) return "no fields";
-  return `the fields ${keys.slice(0, importLimits.keys_shown).join(", ")}${keys.length > importLimits.keys_shown ? ", …" : ""}`;
+  return `the fields ${keys.slice(0, limits.import_keys_shown).join(", ")}${keys.length > limits.import_keys_shown ? ", …" : ""}`;
 }
 
 const HASH_CHARS = 12;

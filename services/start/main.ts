@@ -5,11 +5,11 @@ import { CallError, Client } from "../../dapr/client.ts";
 import { systemClock, systemDie } from "../../dapr/clock.ts";
 import { ContextError } from "../../protocol/errors.ts";
 import { TenantId } from "../../protocol/ids.ts";
+import { limits } from "../../protocol/limits.ts";
 import { iso, later, millis } from "../../protocol/units.ts";
 import { Keyring, parseRootKeys } from "../../stores/keyring.ts";
 import { readConfigWith } from "../host/config.ts";
 import { importFiles } from "../import/import.ts";
-import { importLimits } from "../import/limits.ts";
 import { Display } from "../import/progress.ts";
 import { makeEvents } from "../telemetry/events.ts";
 import { jsonLog } from "../telemetry/log.ts";
@@ -89,7 +89,7 @@ async function importSamples(client: Client, quiet: boolean): Promise<void> {
   };
   const report = new Display(screen, { quiet, recorded: () => {} });
   try {
-    await importFiles(trajectories(), { client, tenant, concurrency: importLimits.contexts_at_once, stdin: process.stdin, report });
+    await importFiles(trajectories(), { client, tenant, concurrency: limits.import_contexts_at_once, stdin: process.stdin, report });
   } finally {
     report.end();
   }

@@ -7,7 +7,6 @@ import type { HostConfig } from "../host/config.ts";
 import { type Around, openHost } from "../host/host.ts";
 import { stateFile } from "./data.ts";
 
-const MAX_BODY_BYTES = 16 * 1024 * 1024;
 const READY_MS = 30_000;
 /** As in components/shared/resiliency.yaml. */
 const RETRIES = 3;
@@ -63,7 +62,6 @@ async function startSidecar(
       dataFile: stateFile(options.dataDir),
       hostToken: tokens.host,
       appToken: tokens.app,
-      maxBodyBytes: MAX_BODY_BYTES,
       // Callers publish what is not trusted; what contexts tell is the host's alone to say.
       components: { stateStores: [config.stateStore], pubsubs: [{ name: config.pubsub, callerTopics: ["untrusted"], retries: RETRIES }] },
       clock: around.clock,

@@ -9,7 +9,7 @@ import { PastLimit, Poster } from "../../dapr/post.ts";
 
 const GRANT = "strata1.1.of-nobody.else";
 const TOKEN = "token-of-the-callers-sidecar";
-const patience = { attempts: 1, attempts_at_first: 1, pause_ms: 1, pause_max_ms: 1 };
+const patience = { caller_attempts: 1, caller_attempts_at_first: 1, caller_pause_ms: 1, caller_pause_max_ms: 1 };
 
 async function serve(listener: RequestListener) {
   const server = createServer(listener);

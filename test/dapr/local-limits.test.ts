@@ -144,7 +144,9 @@ test("health: an app that goes away gets its messages and reminders when it is b
 
 test("limits: a topic that is read refuses what it cannot hold, after a restart too, and loses nothing of what it took", async () => {
   const dataFile = join(await folder(), "sidecar.db");
-  const { app, sidecar, options } = await start({ dataFile, limits: { backlog: 20 } }, [{ pubsubname: "bus", topic: "t", route: "/in" }]);
+  const { app, sidecar, options } = await start({ dataFile, limits: { sidecar_messages_waiting: 20 } }, [
+    { pubsubname: "bus", topic: "t", route: "/in" },
+  ]);
   app.hold("/in");
   const answers: number[] = [];
   for (let sent = 0; sent < 30; sent++) answers.push((await publish(sidecar, "t", `m${sent}`)).status);
@@ -167,7 +169,7 @@ test("limits: a topic that is read refuses what it cannot hold, after a restart 
 
 test("limits: of a topic that nobody reads the newest messages are kept", async () => {
   const dataFile = join(await folder(), "sidecar.db");
-  const { app, sidecar, options } = await start({ dataFile, limits: { unread: 8 } });
+  const { app, sidecar, options } = await start({ dataFile, limits: { sidecar_messages_unread: 8 } });
   for (let sent = 0; sent < 30; sent++) await publish(sidecar, "later", `m${sent}`);
   await sidecar.close(0);
   app.subscriptions = [{ pubsubname: "bus", topic: "later", route: "/in" }];
@@ -181,8 +183,72 @@ test("limits: of a topic that nobody reads the newest messages are kept", async 
   expect(kept.toSorted((a, b) => a - b)).toEqual(Array.from({ length: kept.length }, (_, index) => 30 - kept.length + index));
 });
 
+test("limits: the bytes of all messages are bounded, whoever reads them, and come back when they are delivered", async () => {
+  const limits = { sidecar_bytes_of_messages: 10_000, sidecar_bytes_of_kept: 10_000 };
+  const { app, sidecar } = await start({ limits }, [{ pubsubname: "bus", topic: "t", route: "/in" }]);
+  const gate = app.hold("/in");
+  const big = "x".repeat(4_000);
+  expect([(await publish(sidecar, "t", big)).status, (await publish(sidecar, "elsewhere", big)).status]).toEqual([204, 204]);
+  const refused = await publish(sidecar, "t", big);
+  expect([refused.status, refused.body]).toEqual([500, expect.stringContaining("10000 is as many as they may")]);
+  (await gate.next()).reply();
+  await expect.poll(async () => (await publish(sidecar, "t", big)).status).toBe(204);
+});
+
+test("limits: the topics that hold messages are counted", async () => {
+  const { sidecar } = await start({ limits: { sidecar_topics: 3 } });
+  const answers = [];
+  for (const topic of ["a", "b", "c", "d", "a"]) answers.push((await publish(sidecar, topic, "x")).status);
+  expect(answers).toEqual([204, 204, 204, 500, 204]);
+});
+
+test("limits: of dead letters the newest are kept, read or not, and it is told when the oldest go", async () => {
+  const dataFile = join(await folder(), "sidecar.db");
+  const subscriptions = [{ pubsubname: "bus", topic: "t", route: "/in", deadLetterTopic: "dead" }];
+  const { app, sidecar, options, problems } = await start({ dataFile, limits: { sidecar_dead_letters: 8 } }, subscriptions);
+  app.on("/in", () => ({ body: '{"status":"RETRY"}' }));
+  const isGone = (what: string): boolean => what.includes("oldest dead letters of dead");
+  for (let sent = 0; sent < 30; sent++) {
+    await publish(sidecar, "t", `m${sent}`);
+    // One after the other, so that it is known which are the newest.
+    await expect.poll(() => problems.filter((what) => what.includes("goes to dead")).length, { interval: 5 }).toBe(sent + 1);
+  }
+  await expect.poll(() => problems.filter(isGone).length).toBeGreaterThan(0);
+  await sidecar.close(1_000);
+  app.subscriptions = [...subscriptions, { pubsubname: "bus", topic: "dead", route: "/dead" }];
+  const again = await startLocalSidecar({ ...options, limits: { sidecar_dead_letters: 8 } });
+  closing.push(() => again.close(0));
+  await again.ready();
+  await app.until(() => app.at("/dead").some(({ body }) => body.includes('"m29"')), "the newest");
+  const kept = app.at("/dead").map(({ body }) => Number(String(JSON.parse(body).data).slice(1)));
+  expect(kept.length).toBeGreaterThanOrEqual(8);
+  expect(kept.length).toBeLessThanOrEqual(10);
+  expect(kept.toSorted((a, b) => a - b)).toEqual(Array.from({ length: kept.length }, (_, index) => 30 - kept.length + index));
+  // Subscribed to, and behind: the same.
+  const before = problems.filter(isGone).length;
+  app.hold("/dead");
+  for (let sent = 0; sent < 30; sent++) await publish(again, "t", `n${sent}`);
+  await expect.poll(() => problems.filter(isGone).length).toBeGreaterThan(before);
+});
+
+test("limits: of a topic that nobody reads the newest are kept by their bytes too, and the newest whatever its size", async () => {
+  const { app, sidecar } = await start({ appHealthEveryMs: 20, limits: { sidecar_bytes_of_kept: 3_000 } });
+  for (const n of [1, 2, 3, 4, 5]) await publish(sidecar, "later", `m${n}`.padEnd(1_000, "x"));
+  await publish(sidecar, "later", "m6".padEnd(9_000, "x"));
+  app.subscriptions = [{ pubsubname: "bus", topic: "later", route: "/in" }];
+  app.healthy = false;
+  await expect
+    .poll(async () => JSON.parse((await send(sidecar.url, "/v1.0/metadata", { headers })).body).actorRuntime.hostReady)
+    .toBe(false);
+  app.healthy = true;
+  await app.until(() => app.at("/in").length > 0, "what was kept");
+  await publish(sidecar, "later", "m7");
+  await app.until(() => app.at("/in").some(({ body }) => body.includes('"m7"')), "the last");
+  expect(app.at("/in").map(({ body }) => String(JSON.parse(body).data).slice(0, 2))).toEqual(["m6", "m7"]);
+});
+
 test("limits: past the bound on active actors the longest unused is let go", async () => {
-  const { app, sidecar } = await start({ limits: { activations: 3 } });
+  const { app, sidecar } = await start({ limits: { sidecar_activations: 3 } });
   for (const id of ["a", "b", "c", "a", "d"]) await call(sidecar, id);
   await app.until(() => app.heard.some(({ verb }) => verb === "DELETE"), "one let go");
   expect(app.heard.filter(({ verb }) => verb === "DELETE").map(({ path }) => path)).toEqual(["/actors/Actor/b"]);
@@ -190,7 +256,7 @@ test("limits: past the bound on active actors the longest unused is let go", asy
 });
 
 test("limits: timers past the bound are refused, replacing one is not", async () => {
-  const { sidecar } = await start({ limits: { timers: 2 } });
+  const { sidecar } = await start({ limits: { sidecar_timers: 2 } });
   const time = (name: string) => send(sidecar.url, `/v1.0/actors/Actor/a/timers/${name}`, { headers, body: '{"dueTime":"1h"}' });
   expect([(await time("1")).status, (await time("2")).status, (await time("3")).status, (await time("2")).status]).toEqual([
     204, 204, 500, 204,
@@ -208,7 +274,7 @@ test("limits: a body that is announced as too large is refused before it is sent
 });
 
 test("limits: connections past the bound are not taken", async () => {
-  const { sidecar } = await start({ limits: { connections: 2 } });
+  const { sidecar } = await start({ limits: { sidecar_connections: 2 } });
   const sockets = Array.from({ length: 4 }, () => connect(sidecar.port, "127.0.0.1"));
   const ended = sockets.map((socket) =>
     once(

@@ -20,14 +20,14 @@ async function silent(timeoutMs: number) {
 
 test("a call that finds no free connection ends in time as well, and is not sent afterwards", async () => {
   const { sidecar, taken } = await silent(500);
-  const calls = Array.from({ length: limits.sidecar_connections + 1 }, (_, i) => sidecar.call("GET", `/${i}`, undefined));
+  const calls = Array.from({ length: limits.store_connections + 1 }, (_, i) => sidecar.call("GET", `/${i}`, undefined));
   expect((await Promise.all(calls)).map(({ status }) => status)).toEqual(calls.map(() => 0));
-  expect(taken.length).toBe(limits.sidecar_connections);
+  expect(taken.length).toBe(limits.store_connections);
   const next = sidecar.call("GET", "/next", undefined);
   await expect.poll(() => taken.some(({ path }) => path === "/next")).toBe(true);
   taken.find(({ path }) => path === "/next")?.response.end("heard");
   expect(await next).toMatchObject({ status: 200, body: Buffer.from("heard") });
-  expect(taken.map(({ path }) => path)).not.toContain(`/${limits.sidecar_connections}`);
+  expect(taken.map(({ path }) => path)).not.toContain(`/${limits.store_connections}`);
 });
 
 test("an answer that stops halfway is none", async () => {

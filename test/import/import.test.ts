@@ -8,9 +8,9 @@ import { CallError, Client } from "../../dapr/client.ts";
 import { refuse } from "../../protocol/errors.ts";
 import { TenantId } from "../../protocol/ids.ts";
 import { RawJson } from "../../protocol/json.ts";
+import { limits } from "../../protocol/limits.ts";
 import { exportContext } from "../../services/import/export.ts";
 import { importFiles, type Summary } from "../../services/import/import.ts";
-import { importLimits } from "../../services/import/limits.ts";
 import type { Recorded } from "../../services/import/record.ts";
 import { equal, treeOf } from "../../services/import/tree.ts";
 import { Fake, GRANT } from "./fake.ts";
@@ -18,7 +18,7 @@ import { Fake, GRANT } from "./fake.ts";
 const folder = mkdtempSync(join(tmpdir(), "strata-import-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const patience = { attempts: 4, attempts_at_first: 2, pause_ms: 1, pause_max_ms: 2 };
+const patience = { caller_attempts: 4, caller_attempts_at_first: 2, caller_pause_ms: 1, caller_pause_max_ms: 2 };
 const clientOf = (fake: Fake, options: { grant?: string; signal?: AbortSignal } = {}) =>
   new Client({ url: fake.url, grant: GRANT, patience, ...options });
 
@@ -135,7 +135,7 @@ test("a busy or failing Strata is asked again, as often as patience allows", asy
   const { failed, problems } = await run(fake, [fileOf([chat("b", 5)])]);
   expect(failed).toBe(1);
   expect(problems).toEqual(["t.jsonl:1: [overloaded] always"]);
-  expect(fake.calls.length - before).toBe(patience.attempts);
+  expect(fake.calls.length - before).toBe(patience.caller_attempts);
 });
 
 test("where nothing answers, it gives up at once and says where it looked", async () => {
@@ -237,7 +237,7 @@ test("long fields get a record of their own, and come back", async () => {
   await using fake = await Fake.start();
   const line = JSON.stringify({
     id: "a",
-    notes: "n".repeat(importLimits.chars_of_fields_beside_item + 1),
+    notes: "n".repeat(limits.import_chars_of_fields_beside_item + 1),
     messages: [{ role: "user", content: "hi" }],
   });
   expect(await run(fake, [fileOf([line])])).toMatchObject({ versions: 2, written: 2 });
@@ -313,13 +313,13 @@ test("a file that is no gzip, and bytes that are no UTF-8, are named", async () 
 test("a line beyond the limit is named with its length and passed over", async () => {
   await using fake = await Fake.start();
   const piece = Buffer.alloc(1024 * 1024, "x");
-  const pieces = importLimits.bytes_per_line / piece.length + 1;
+  const pieces = limits.import_bytes_per_line / piece.length + 1;
   function* big(): Generator<Buffer> {
     for (let i = 0; i < pieces; i++) yield piece;
     yield Buffer.from(`\n${chat("a", 1)}\n`);
   }
   const { problems, contexts } = await run(fake, ["-"], { stdin: Readable.from(big()) });
-  expect(problems).toEqual([`-:1: the line has ${pieces * piece.length} bytes; at most ${importLimits.bytes_per_line} are allowed`]);
+  expect(problems).toEqual([`-:1: the line has ${pieces * piece.length} bytes; at most ${limits.import_bytes_per_line} are allowed`]);
   expect(contexts).toBe(1);
 });
 

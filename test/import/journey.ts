@@ -7,10 +7,10 @@ import { expect } from "vitest";
 import { Client } from "../../dapr/client.ts";
 import { TenantId } from "../../protocol/ids.ts";
 import { RawJson } from "../../protocol/json.ts";
+import { limits } from "../../protocol/limits.ts";
 import { exportContext } from "../../services/import/export.ts";
 import { restore } from "../../services/import/frame.ts";
 import { importFiles, type Summary } from "../../services/import/import.ts";
-import { importLimits } from "../../services/import/limits.ts";
 import { type Trajectory, trajectoryOf } from "../../services/import/trajectory.ts";
 import { equal, treeOf } from "../../services/import/tree.ts";
 
@@ -49,7 +49,7 @@ export async function runImport({ url, grant }: Place, wrote: (versions: number)
     failed: (where: string, problem: string) => void problems.push(`${where}: ${problem}`),
   };
   const client = new Client({ url, grant, ...(signal === undefined ? {} : { signal }) });
-  const concurrency = importLimits.contexts_at_once;
+  const concurrency = limits.import_contexts_at_once;
   return { ...(await importFiles(files, { client, tenant, concurrency, stdin: process.stdin, report })), problems };
 }
 

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
-import { importLimits } from "../../services/import/limits.ts";
+import { limits } from "../../protocol/limits.ts";
 import { compareAll, type Place, present, runImport, sources } from "./journey.ts";
 
 const program = fileURLToPath(new URL("../../services/start/main.ts", import.meta.url));
@@ -57,7 +57,7 @@ test.skipIf(!present)(
     expect(resumed.versions).toBeGreaterThanOrEqual(messages);
     // What was acknowledged is there; what was on its way may be.
     expect(resumed.written).toBeLessThanOrEqual(resumed.versions - acknowledged);
-    expect(resumed.written).toBeGreaterThanOrEqual(resumed.versions - acknowledged - importLimits.contexts_at_once);
+    expect(resumed.written).toBeGreaterThanOrEqual(resumed.versions - acknowledged - limits.import_contexts_at_once);
     expect(await runImport(second)).toEqual({ ...resumed, written: 0 });
     await compareAll(second, all, SEED);
   },

@@ -27,6 +27,13 @@ test("the limits agree with each other, and each relation between them is checke
     { head_every_versions: limits.key_window_versions + 1 },
     { list_default: limits.contexts_per_list + 1 },
     { history_default: limits.versions_per_history + 1 },
+    { headers_ms: limits.request_ms + 1 },
+    { sidecar_bytes_per_body: limits.bytes_per_body - 1 },
+    { sidecar_bytes_held: limits.sidecar_bytes_per_body - 1 },
+    { sidecar_bytes_of_messages: limits.sidecar_bytes_of_kept - 1 },
+    { import_bytes_at_once: limits.import_bytes_per_line - 1 },
+    { import_contexts_at_once: limits.import_contexts_at_once_max + 1 },
+    { caller_attempts_at_first: limits.caller_attempts + 1 },
   ];
   for (const change of broken) expect(() => checkLimits({ ...limits, ...change }), JSON.stringify(change)).toThrow(/^limits: /);
 });

@@ -40,7 +40,7 @@ function figureOf(name: string): string {
   const value = (limits as Readonly<Record<string, number>>)[name];
   if (value === undefined) throw new Error(`protocol/limits.ts names ${name} in a way that tools/docs/limits.ts does not read`);
   const plain = value.toLocaleString("en-US");
-  if (name.startsWith("bytes_")) return `${plain} (${value / 2 ** 20 >= 1 ? `${value / 2 ** 20} MiB` : `${value / 2 ** 10} KiB`})`;
+  if (name.includes("bytes_")) return `${plain} (${value / 2 ** 20 >= 1 ? `${value / 2 ** 20} MiB` : `${value / 2 ** 10} KiB`})`;
   return name.endsWith("_ms") && value >= 60_000 ? `${plain} (${duration(value)})` : plain;
 }
 
