@@ -11,6 +11,7 @@ import { Delivery, type Inbound } from "./local/delivery.ts";
 import { Disk } from "./local/disk.ts";
 import { type Faults, noFaults } from "./local/faults.ts";
 import { Hosting } from "./local/hosting.ts";
+import { Invocation } from "./local/invocation.ts";
 import { About, type SecretStore } from "./local/metadata.ts";
 import { PubSub } from "./local/pubsub.ts";
 import { Queue } from "./local/queue.ts";
@@ -146,11 +147,12 @@ function assemble(options: LocalSidecarOptions, world: World) {
   const topics = new Map(components.pubsubs.map(({ name, callerTopics }) => [name, callerTopics && new Set(callerTopics)]));
   const pubsub = new PubSub({ ...world, components: topics, ids, queue, delivery });
   const state = new State({ ...world, stores: components.stateStores, appId, rows, disk });
+  const invocation = new Invocation({ ...world, app, appId });
   const secrets = components.secretStores ?? [];
   const named = { states: components.stateStores, pubsubs: [...inbound.keys()], secrets };
   const about = new About({ ids, appPort: options.appPort, components: named, hosting, actors });
   const server = new SidecarServer({
-    routes: [actors, state, pubsub, reminders, timers, about].flatMap((part) => part.routes),
+    routes: [actors, state, pubsub, reminders, timers, about, invocation].flatMap((part) => part.routes),
     tokens: { host: options.hostToken, callers: options.apiToken },
     maxBytes,
     limits: bounds,

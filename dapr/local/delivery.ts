@@ -137,10 +137,11 @@ export class Delivery {
   #take(message: Message, reader: Reader): void {
     this.#busy.set(message.pubsub, (this.#busy.get(message.pubsub) ?? 0) + 1);
     const delivered = this.#deliver(message, reader)
-      .catch((cause) => {
+      .catch(async (cause) => {
         this.#onProblem("a message could not be finished; it will be delivered again", cause);
+        await new Promise((resolve) => setTimeout(resolve, limits.sidecar_delivery_look_ms));
+        // Only now: until it is no longer under way, whoever looks passes it over.
         reader.cursor = Math.min(reader.cursor, message.seq - 1);
-        return new Promise<void>((resolve) => setTimeout(resolve, limits.sidecar_delivery_look_ms));
       })
       .finally(() => {
         this.#underWay.delete(message.seq);
@@ -156,17 +157,23 @@ export class Delivery {
     if (read === "unreadable") return await this.#end(message, subscription, "is no CloudEvent, or no rule could be applied to it");
     if (read === "nobody's") return await this.#end(message, subscription, undefined);
     const policy = this.#inbound.get(message.pubsub);
-    let outcome: Outcome = "again";
-    for (let attempt = 0; outcome === "again" && attempt <= (policy?.retries ?? 0); attempt++) {
-      if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, policy?.everyMs ?? 0));
-      if (this.#closed) return;
-      outcome = await this.#post(read.path, read.text, read.headers);
-    }
-    if (drawn(this.#faults().deliverTwice, this.#die)) await this.#post(read.path, read.text, read.headers);
+    const post = () => this.#post(read.path, read.text, read.headers);
+    const twice = drawn(this.#faults().deliverTwice, this.#die);
+    // Nobody hears what comes of the second one.
+    const [outcome] = await Promise.all([this.#attempt(post, policy), twice ? post() : undefined]);
     if (outcome === "done") return await this.#queue.finish(message);
     // An app that is gone did not refuse anything: it gets its messages when it is back.
     if (outcome === "again" && (!this.#hosting.healthy || this.#closed)) return;
     await this.#end(message, subscription, outcome === "drop" ? undefined : "was refused as often as it may be delivered");
+  }
+
+  async #attempt(post: () => Promise<Outcome>, policy: Inbound | undefined): Promise<Outcome> {
+    let outcome: Outcome = "again";
+    for (let attempt = 0; outcome === "again" && attempt <= (policy?.retries ?? 0) && !this.#closed; attempt++) {
+      if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, policy?.everyMs ?? 0));
+      if (!this.#closed) outcome = await post();
+    }
+    return outcome;
   }
 
   /** A message that will not be delivered: to the dead-letter topic, or nowhere, as daprd does it. */

@@ -14,6 +14,8 @@ export type Faults = {
   /** Share of turns that are cancelled at the app after `turnTwiceAfterMs` and run again, as when a host joins. */
   readonly turnTwice: number;
   readonly turnTwiceAfterMs: number;
+  /** Service invocation is open, as where no Configuration closes it: it reaches the app past the lock, and without the marks of an actor call. */
+  readonly invokePastLock: boolean;
   /** Share of writes that are applied and answered 500. */
   readonly writeAppliedYet500: number;
   /** Share of writes that are not applied and answered 500. */
@@ -21,6 +23,13 @@ export type Faults = {
   /** Share of writes that are answered 500 and applied `writeLateMs` later. */
   readonly writeLate: number;
   readonly writeLateMs: number;
+  /** Share of writes of several keys, where these are not atomic, of which a part is applied; answered 500. */
+  readonly writePart: number;
+  /** Transactions neither heed first-write nor undo what they have done when they are refused. */
+  readonly transactionsAsOnRedis: boolean;
+  /** Share of bulk reads that read some of their keys `tornBulkMs` later than the others. */
+  readonly tornBulk: number;
+  readonly tornBulkMs: number;
   /** Share of messages that are delivered twice, in parallel. */
   readonly deliverTwice: number;
   /** Share of reminders that fire twice, one after the other. */
@@ -36,10 +45,15 @@ export const noFaults: Faults = {
   idleCancelsTurns: false,
   turnTwice: 0,
   turnTwiceAfterMs: 20,
+  invokePastLock: false,
   writeAppliedYet500: 0,
   writeLost: 0,
   writeLate: 0,
   writeLateMs: 20,
+  writePart: 0,
+  transactionsAsOnRedis: false,
+  tornBulk: 0,
+  tornBulkMs: 20,
   deliverTwice: 0,
   remindTwice: 0,
   remindLate: 0,

@@ -28,6 +28,8 @@ export type Route = {
   readonly pattern: string;
   /** Who may ask: everybody even without a token, callers, or the host alone. To others the route does not exist. */
   readonly for: "everybody" | "callers" | "host";
+  /** Whether there is such a route at this moment. Default: always. */
+  readonly exists?: () => boolean;
   /** How this API of daprd answers a body above the cap. */
   readonly tooLarge?: (params: readonly string[]) => Answer;
   readonly handle: (call: Call) => Answer | Promise<Answer>;
@@ -169,7 +171,7 @@ export class SidecarServer {
     const segments = path.slice(1).split("/");
     const allowed: string[] = [];
     for (const { route, segments: pattern } of this.#routes.get(segments[1] ?? "") ?? []) {
-      if (who === "callers" && route.for === "host") continue;
+      if ((who === "callers" && route.for === "host") || route.exists?.() === false) continue;
       const params = match(pattern, segments);
       if (params === undefined) continue;
       if (who === "nobody" && route.for !== "everybody") return invalidToken;

@@ -89,7 +89,7 @@ export class State {
     return refused(failure instanceof EtagMismatch ? 409 : 500, "ERR_STATE_DELETE", message);
   }
 
-  #bulk(call: Call): Answer {
+  async #bulk(call: Call): Promise<Answer> {
     const store = this.#store(call);
     const keys = understood(call, malformedBody, (body) => {
       const list = body === null ? [] : (member(object(body, "BulkGetRequest"), "keys") ?? []);
@@ -97,7 +97,7 @@ export class State {
       return list.map((key) => string(key, "keys"));
     });
     const wanted = [...new Set(keys)];
-    const held = new Map(wanted.map((key) => [key, this.#rows.get(this.#rowKey(store, key, key))]));
+    const held = await this.#read(store, wanted);
     // In the order of SQLite's index, what is absent at the end, each key once: what daprd's SQLite store answers.
     const present = wanted.filter((key) => held.get(key) !== undefined).sort(compareUtf8);
     const absent = wanted.filter((key) => held.get(key) === undefined);
@@ -106,11 +106,22 @@ export class State {
     return json(200, `[${entries.join(",")}]\n`);
   }
 
+  /** All at one moment, or, under a fault, some of them later: what a bulk read is not bound to be. */
+  async #read(store: string, keys: readonly string[]): Promise<ReadonlyMap<string, Held | undefined>> {
+    const read = (some: readonly string[]) => some.map((key) => [key, this.#rows.get(this.#rowKey(store, key, key))] as const);
+    const faults = this.#faults();
+    if (!drawn(faults.tornBulk, this.#die)) return new Map(read(keys));
+    const early = new Map(read(keys.filter(() => drawn(0.5, this.#die))));
+    await new Promise((resolve) => setTimeout(resolve, faults.tornBulkMs));
+    return new Map([...early, ...read(keys.filter((key) => !early.has(key)))]);
+  }
+
   async #transact(call: Call): Promise<Answer> {
     const store = this.#store(call);
     const changes = understood(call, malformedBody, (body) => this.#operations(store, body, call.query));
     if (changes.length === 0) return nothing;
-    const failures = await this.#write(changes, "together");
+    const loose = this.#faults().transactionsAsOnRedis;
+    const failures = await this.#write(loose ? changes.map(unfenced) : changes, loose ? "each" : "together");
     if (failures === undefined) return unknown("ERR_STATE_TRANSACTION", "error while executing state transaction");
     const failure = failures[0];
     if (failure === undefined) return nothing;
@@ -124,6 +135,11 @@ export class State {
     if (drawn(faults.writeLate, this.#die)) {
       // Its outcome is nobody's any more, a refusal included.
       setTimeout(() => void this.#perform(changes, how).catch(() => {}), faults.writeLateMs);
+      return undefined;
+    }
+    if (how === "each" && changes.length > 1 && drawn(faults.writePart, this.#die)) {
+      const part = changes.filter(() => drawn(0.5, this.#die));
+      await this.#perform(part, how);
       return undefined;
     }
     const failures = await this.#perform(changes, how);
@@ -195,6 +211,10 @@ export class State {
     throw new Refused(refusedWith(400, "ERR_MALFORMED_REQUEST", message, details));
   }
 }
+
+/** A change that overwrites what stands, unless it names an etag. */
+const unfenced = (change: Change): Change =>
+  !(change instanceof StoreError) && change.kind === "upsert" ? { ...change, createOnly: false } : change;
 
 function bulkEntry(key: string, held: Held | undefined): string {
   if (held === undefined) return `{"key":${goString(key)}}`;

@@ -1,6 +1,9 @@
 import { afterEach, expect, test } from "vitest";
+import { systemDie } from "../../dapr/clock.ts";
+import { examineStore } from "../../dapr/examine.ts";
 import { drawn } from "../../dapr/local/faults.ts";
 import { type Faults, type LocalSidecar, startLocalSidecar } from "../../dapr/local.ts";
+import { Sidecar } from "../../dapr/sidecar.ts";
 import { SidecarApp } from "../suites/sidecar/app.ts";
 import { send } from "../suites/sidecar/client.ts";
 
@@ -70,12 +73,120 @@ test("faults: a write that is answered 500 and lands later, under first-write if
   await expect.poll(async () => (await read(sidecar, "late")).status).toBe(200);
 });
 
-test("faults: a message that is delivered twice", async () => {
+const firstWrite = { concurrency: "first-write" };
+const keys = Array.from({ length: 64 }, (_, n) => `k${n}`);
+const state = (sidecar: LocalSidecar, path: string, body: unknown) =>
+  send(sidecar.url, `/v1.0/state/store${path}`, { headers, body: JSON.stringify(body) });
+const transact = (sidecar: LocalSidecar, requests: readonly object[]) =>
+  state(sidecar, "/transaction", { operations: requests.map((request) => ({ operation: "upsert", request })) });
+async function valuesOf(sidecar: LocalSidecar): Promise<unknown[]> {
+  const rows = JSON.parse((await state(sidecar, "/bulk", { keys })).body) as { data?: unknown }[];
+  return rows.map(({ data }) => data);
+}
+
+/** One value after another is written to all keys together while they are read; how many values a read has seen at once. */
+async function mostSeenAtOnce(sidecar: LocalSidecar): Promise<number> {
+  const write = (value: number) =>
+    transact(
+      sidecar,
+      keys.map((key) => ({ key, value })),
+    );
+  await write(0);
+  let most = 1;
+  for (let round = 1; round <= 20 && most === 1; round++) {
+    const [seen] = await Promise.all([valuesOf(sidecar), write(round)]);
+    most = new Set(seen).size;
+  }
+  return most;
+}
+
+test("faults: a bulk read that is torn, which without it is one moment of the store", async () => {
+  const { sidecar } = await start({ tornBulk: 1, tornBulkMs: 50 });
+  expect(await mostSeenAtOnce(sidecar)).toBe(2);
+  sidecar.setFaults({ tornBulk: 0 });
+  expect(await mostSeenAtOnce(sidecar)).toBe(1);
+});
+
+test("faults: a write of several keys of which a part is applied, answered 500; a transaction has no parts", async () => {
+  const { sidecar } = await start({ writePart: 1 });
+  const save = (stem: string) =>
+    state(
+      sidecar,
+      "",
+      keys.map((key) => ({ key: stem + key, value: 1, options: firstWrite })),
+    );
+  const written = async (stem: string): Promise<number> =>
+    (await Promise.all(keys.map((key) => read(sidecar, stem + key)))).filter(({ status }) => status === 200).length;
+  expect((await save("a")).status).toBe(500);
+  const part = await written("a");
+  expect(part > 0 && part < keys.length, `${part} of ${keys.length}`).toBe(true);
+  expect(
+    (
+      await transact(sidecar, [
+        { key: "x", value: 1 },
+        { key: "y", value: 1 },
+      ])
+    ).status,
+  ).toBe(204);
+  sidecar.setFaults({ writePart: 0 });
+  expect([(await save("b")).status, await written("b")]).toEqual([204, keys.length]);
+});
+
+test("faults: transactions that overwrite despite first-write and stay half done, as on Redis; the host finds them out", async () => {
+  const { sidecar } = await start({ transactionsAsOnRedis: true });
+  const race = async (key: string): Promise<number> => {
+    const writers = Array.from({ length: 20 }, (_, value) => transact(sidecar, [{ key, value, options: firstWrite }]));
+    return (await Promise.all(writers)).filter(({ status }) => status === 204).length;
+  };
+  const half = async (key: string) => {
+    await state(sidecar, "", [{ key, value: 1 }]);
+    const answer = await transact(sidecar, [
+      { key: `${key}-beside`, value: 1 },
+      { key, value: 2, etag: "stale" },
+    ]);
+    return [answer.status, (await read(sidecar, key)).body, (await read(sidecar, `${key}-beside`)).status];
+  };
+  const host = new Sidecar({ url: sidecar.url, token: "host", timeoutMs: 5_000 });
+  open.push(() => host.close());
+  const creating = async () => (await examineStore(host, "store", systemDie)).creating.several;
+  expect([await race("a"), await half("half-a"), await creating()]).toEqual([20, [500, "1", 200], "post"]);
+  sidecar.setFaults({ transactionsAsOnRedis: false });
+  expect([await race("b"), await half("half-b"), await creating()]).toEqual([1, [500, "1", 204], "transaction"]);
+});
+
+test("faults: service invocation past the lock, by which turns, fires and deliveries can be forged", async () => {
+  const { app, sidecar } = await start({ invokePastLock: true });
+  const gate = app.hold("/actors/Actor/a/method/m");
+  const running = send(sidecar.url, "/v1.0/actors/Actor/a/method/m", { verb: "PUT", body: "turn" });
+  const turn = await gate.next();
+  const forge = (path: string) => send(sidecar.url, `/v1.0/invoke/host/method/${path}`, { verb: "PUT", body: "forged" });
+  const forging = forge("actors/Actor/a/method/m");
+  const beside = await gate.next();
+  expect([turn.heard.headers["dapr-api-call"], beside.heard.headers["dapr-api-call"], beside.heard.body]).toEqual([
+    "true",
+    undefined,
+    "forged",
+  ]);
+  beside.reply({ body: "done" });
+  expect((await forging).body).toBe("done");
+  expect([(await forge("actors/Actor/a/method/remind/tend")).status, (await forge("in")).status]).toEqual([200, 200]);
+  expect(app.at("/actors/Actor/a/method/remind/tend")[0]?.headers["dapr-api-call"]).toBeUndefined();
+  sidecar.setFaults({ invokePastLock: false });
+  const heard = app.heard.length;
+  const refused = await forge("actors/Actor/a/method/m");
+  expect([refused.status, refused.body, app.heard.length]).toEqual([404, "404 page not found\n", heard]);
+  turn.reply();
+  expect((await running).status).toBe(200);
+});
+
+test("faults: a message that is delivered twice, in parallel", async () => {
   const { app, sidecar } = await start({ deliverTwice: 1 });
+  const gate = app.hold("/in");
   await send(sidecar.url, "/v1.0/publish/bus/t", { body: "x" });
-  await app.until(() => app.at("/in").length === 2, "two deliveries");
-  const [one, two] = app.at("/in").map(({ body }) => JSON.parse(body).id);
+  const both = [await gate.next(), await gate.next()];
+  const [one, two] = both.map(({ heard }) => JSON.parse(heard.body).id);
   expect(one).toBe(two);
+  for (const held of both) held.reply();
 });
 
 test("faults: a reminder that fires twice, and late", async () => {
