@@ -1,3 +1,4 @@
+import { daprVersions } from "../runtime.ts";
 import type { Actors } from "./actors.ts";
 import { type Answer, json, notFound, nothing, Refused, refused } from "./answers.ts";
 import type { Hosting } from "./hosting.ts";
@@ -5,9 +6,6 @@ import type { Call, Route } from "./server.ts";
 
 /** A secret store that hands out what it reads; `undefined` is a secret that it does not have. */
 export type SecretStore = { readonly name: string; readonly read: (key: string) => string | undefined };
-
-/** The version of Dapr whose API this is. */
-export const daprVersion = "1.18.2";
 
 /** What daprd's SQLite component can do, but for the one that only its actor state API uses. */
 const stateCapabilities = ["ETAG", "TRANSACTIONAL", "TTL"];
@@ -59,8 +57,9 @@ export class About {
   #metadata(call: Call): Answer {
     const common = {
       id: this.#id(call),
-      runtimeVersion: daprVersion,
-      extended: { daprRuntimeVersion: daprVersion, embedded: "true" },
+      // The version of Dapr whose API this is.
+      runtimeVersion: daprVersions.tested,
+      extended: { daprRuntimeVersion: daprVersions.tested, embedded: "true" },
     };
     const pubsubs = this.#components.pubsubs.map((name) => ({ name, type: "pubsub.sqlite", version: "v1" }));
     const runtime = { runtimeStatus: "RUNNING", hostReady: true, placement: "placement: embedded" };

@@ -11,6 +11,7 @@ import { examineStore } from "../../dapr/examine.ts";
 import { startHost } from "../../dapr/host.ts";
 import { Readiness } from "../../dapr/readiness.ts";
 import { SidecarReminders } from "../../dapr/reminders.ts";
+import { examineRuntime, type Runtime } from "../../dapr/runtime.ts";
 import { jsonOf, Sidecar } from "../../dapr/sidecar.ts";
 import { ContextError } from "../../protocol/errors.ts";
 import type { TenantId } from "../../protocol/ids.ts";
@@ -33,8 +34,11 @@ export type At = { readonly url: string; readonly token: string | undefined };
 /** A host whose port is open and which says of itself that it is not ready: the sidecar waits for the port, and the host for the sidecar. */
 export type OpenHost = {
   readonly port: number;
-  /** Examines everything that the host stands on, then serves. Throws ContextError that says what is wrong; the port is closed then. */
-  serve(sidecar: At): Promise<void>;
+  /**
+   * Examines everything that the host stands on, then serves; resolves with the runtime that it serves on. Throws ContextError that says what is
+   * wrong; the port is closed then.
+   */
+  serve(sidecar: At): Promise<Runtime>;
   close(): Promise<void>;
 };
 
@@ -52,13 +56,15 @@ export async function openHost(config: HostConfig, around: Around): Promise<Open
     closing ??= end();
     return closing;
   };
-  const serve = async (at: At): Promise<void> => {
+  const serve = async (at: At): Promise<Runtime> => {
     sidecar = new Sidecar({ ...at, timeoutMs: limits.store_call_ms });
     try {
       await awaitSidecar(sidecar, at, config, around.clock);
+      const runtime = await examineRuntime(sidecar);
       const ports = await openPorts(config, sidecar, around);
       const readiness = new Readiness(sidecar, config.stateStore, around.clock);
       host.ready([new ContextActor(ports), new TenantActor(ports)], () => readiness.ask());
+      return runtime;
     } catch (reason) {
       await close();
       throw reason;

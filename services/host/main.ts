@@ -1,4 +1,5 @@
 import { systemClock, systemDie } from "../../dapr/clock.ts";
+import { daprVersions } from "../../dapr/runtime.ts";
 import { ContextError } from "../../protocol/errors.ts";
 import { iso } from "../../protocol/units.ts";
 import { makeEvents } from "../telemetry/events.ts";
@@ -21,8 +22,9 @@ try {
     events: makeEvents(log),
     tracing: isTraced ? makeTracing() : passTraces,
   });
-  await host.serve(config.sidecar);
-  log("info", "serving", { port: host.port });
+  const { version, fit } = await host.serve(config.sidecar);
+  if (fit !== "tested") log("warn", "this Dapr is not the one that Strata is tested with", { dapr: version, fit, ...daprVersions });
+  log("info", "serving", { port: host.port, dapr: version });
   await signalled();
   log("info", "draining", {});
   await host.close();

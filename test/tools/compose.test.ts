@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
-import { daprVersions } from "../../tools/run/binaries.ts";
+import { daprVersions } from "../../dapr/runtime.ts";
 import { readResource } from "../../tools/run/resources.ts";
 import { daprdArguments, readRunFile } from "../../tools/run/run-file.ts";
 

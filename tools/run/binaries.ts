@@ -4,13 +4,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { daprVersions, fitOf } from "../../dapr/runtime.ts";
 import { textOf } from "./errors.ts";
 import { isProgram, pathFolders } from "./programs.ts";
 
-/** What Strata is run against, and what it should get on with. */
-export const daprVersions = { supported: "1.18.x", tested: "1.18.2" } as const;
-
-const SUPPORTED = /^v?1\.18\.\d+$/;
 const ANSWER_MS = 10_000;
 
 export type Program = "daprd" | "placement" | "scheduler";
@@ -60,7 +57,7 @@ async function inFolders(folders: readonly string[], needs: readonly Program[], 
     const daprd = programIn(folder, "daprd");
     if (daprd === undefined) continue;
     const version = await versionOf(daprd);
-    if (!SUPPORTED.test(version)) {
+    if (!["tested", "supported"].includes(fitOf(version))) {
       refused.push(`${daprd} is ${version}, and Strata supports ${daprVersions.supported} (tested: ${daprVersions.tested})`);
       continue;
     }

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { daprVersions, findBinaries, type Program } from "./binaries.ts";
+import { daprVersions } from "../../dapr/runtime.ts";
+import { findBinaries, type Program } from "./binaries.ts";
 import { type Cluster, type StoreKind, startCluster } from "./cluster.ts";
 import { findService } from "./control-plane.ts";
 import { baseEnvironment } from "./environment.ts";
