@@ -128,12 +128,15 @@ export const limits = {
   sidecar_bytes_per_body: 16 * MiB,
   /** Of all callers' bodies that wait for their answers or are still arriving; past it they are refused. The host's own are bounded by what it does. */
   sidecar_bytes_held: 256 * MiB,
-  /** Calls that wait for a turn are among them. */
   sidecar_connections: 16_384,
+  /** Sent one behind the other before the first is answered; who sends more is cut off. Calls that wait for a turn are among them. */
+  sidecar_calls_per_connection: 8,
   /** Longer than any client's pool keeps an idle connection: the side that sends must be the one that lets go. */
   sidecar_keep_alive_ms: 120_000,
   /** As in Go's decoder. */
   sidecar_json_nesting: 10_000,
+  /** Of one body: a million of them would hold up everybody for seconds. */
+  sidecar_json_values: 100_000,
 
   // The embedded sidecar: its app and actors, in daprd's measures.
   sidecar_app_keep_alive_ms: 60_000,

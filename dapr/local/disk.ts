@@ -21,6 +21,7 @@ export class Disk {
   readonly #commit: StatementSync;
   #waiting: Waiting[] = [];
   #scheduled = false;
+  #closed = false;
 
   /** Throws when the file cannot be opened, or is open in another process. */
   constructor(file: string) {
@@ -48,9 +49,10 @@ export class Disk {
 
   /**
    * Runs `work` in the next group and resolves with its value when the group is on disk. What `work` throws rejects this promise only;
-   * with `together`, what it changed before is undone.
+   * with `together`, what it changed before is undone. Once the file is closed it rejects: whoever still works then came too late.
    */
   write<T>(work: () => T, together = false): Promise<T> {
+    if (this.#closed) return Promise.reject(new Error("the file is closed"));
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({ work, together, resolve: (value) => resolve(value as T), reject });
       if (this.#scheduled) return;
@@ -61,10 +63,12 @@ export class Disk {
 
   close(): void {
     while (this.#waiting.length > 0) this.#flush();
+    this.#closed = true;
     this.#db.close();
   }
 
   #flush(): void {
+    if (this.#closed) return;
     const group = this.#waiting.splice(0, limits.sidecar_writes_per_group);
     this.#scheduled = this.#waiting.length > 0;
     if (this.#scheduled) setImmediate(() => this.#flush());

@@ -13,6 +13,11 @@ const goUnits: Readonly<Record<string, number>> = {
 };
 const goPart = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/y;
 
+/** Go counts a duration in int64 nanoseconds. */
+const longestGoMs = 2 ** 63 / 1e6;
+/** No calendar of ours reaches further. */
+const longestIsoYears = 10_000;
+
 /** ms of a Go duration, `undefined` where it is none. */
 export function goDuration(text: string): number | undefined {
   const negative = text.startsWith("-");
@@ -26,6 +31,7 @@ export function goDuration(text: string): number | undefined {
     if (part === null) return undefined;
     sum += Number(part[1]) * (goUnits[part[2] ?? ""] ?? 0);
   }
+  if (sum >= longestGoMs) return undefined;
   return negative ? -sum : sum;
 }
 
@@ -48,7 +54,7 @@ export function isoDuration(text: string): IsoDuration | undefined {
   found.months = months ?? 0;
   found.days = (weeks ?? 0) * 7 + (days ?? 0);
   found.ms = (hours ?? 0) * 3_600_000 + (minutes ?? 0) * 60_000 + (seconds ?? 0) * 1_000;
-  return found;
+  return found.years + found.months / 12 + found.days / 365 + found.ms / (365 * 86_400_000) > longestIsoYears ? undefined : found;
 }
 
 const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;

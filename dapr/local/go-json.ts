@@ -7,8 +7,41 @@ export class GoJsonError extends Error {
   override readonly name = "GoJsonError";
 }
 
+/** JSON that is too deep, or has too many values, to be looked at. */
+export class TooMuchJson extends GoJsonError {}
+
+/** Throws TooMuchJson. Costs little beside what it spares: everybody waits while one body is parsed. */
+function checkShape(text: string): void {
+  const { sidecar_json_nesting: deepest, sidecar_json_values: most } = limits;
+  if (text.length <= Math.min(deepest, most)) return;
+  let depth = 0;
+  let values = 0;
+  for (let at = 0; at < text.length; at++) {
+    const c = text[at];
+    if (c === '"') at = endOfString(text, at);
+    else if (c === ",") values++;
+    else if (c === "[" || c === "{") {
+      values++;
+      depth++;
+      if (depth > deepest) throw new TooMuchJson("exceeded max depth");
+    } else if ((c === "]" || c === "}") && --depth <= 0) return;
+    if (values > most) throw new TooMuchJson(`more than ${most} values`);
+  }
+}
+
+/** Where the string ends that begins at `from`. */
+function endOfString(text: string, from: number): number {
+  for (let at = from + 1; at < text.length; at++) {
+    const c = text[at];
+    if (c === "\\") at++;
+    else if (c === '"') return at;
+  }
+  return text.length;
+}
+
 /** The first JSON value of a text. Throws GoJsonError. */
 export function parseGoJson(text: string): unknown {
+  checkShape(text);
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -27,13 +60,9 @@ function firstValue(text: string): string | undefined {
   const start = text.search(/\S/);
   if (start < 0 || (text[start] !== "{" && text[start] !== "[")) return undefined;
   let depth = 0;
-  let quoted = false;
   for (let at = start; at < text.length; at++) {
     const c = text[at];
-    if (quoted) {
-      if (c === "\\") at++;
-      else if (c === '"') quoted = false;
-    } else if (c === '"') quoted = true;
+    if (c === '"') at = endOfString(text, at);
     else if (c === "{" || c === "[") depth++;
     else if ((c === "}" || c === "]") && --depth === 0) return text.slice(start, at + 1);
   }
@@ -136,6 +165,7 @@ export function compareUtf8(a: string, b: string): number {
 
 /** A JSON text with every number kept digit by digit, as daprd keeps what is published. Throws GoJsonError. */
 export function parsePrecisely(text: string): unknown {
+  checkShape(text);
   try {
     return JSON.parse(text, precise);
   } catch (cause) {

@@ -9,6 +9,7 @@ import { periodFrom, pointInTime, timeFrom, writeGoDuration } from "./durations.
 import { drawn, type Faults } from "./faults.ts";
 import { GoJsonError, goString, isObject, member, parsePrecisely, writeGoJson } from "./go-json.ts";
 import type { Hosting } from "./hosting.ts";
+import { LockClosed } from "./lock.ts";
 import { checkName } from "./paths.ts";
 import { begin, failed, type Progress, type Schedule, succeeded } from "./schedule.ts";
 import type { Call, Route } from "./server.ts";
@@ -169,7 +170,7 @@ export class Reminders {
       const reply = await this.#actors.fire(reminder.type, reminder.id, method, `{${data}"dueTime":"","period":""}`);
       return reply.status === 200;
     } catch (reason) {
-      if (reason instanceof AppError) return false;
+      if (reason instanceof AppError || reason instanceof LockClosed) return false;
       throw reason;
     }
   }

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Limits, limits } from "../../protocol/limits.ts";
 import { type Answer, BodyTooLarge, notFound, plain, Refused, refused } from "./answers.ts";
@@ -52,6 +53,8 @@ export class SidecarServer {
   readonly #routes = new Map<string, { route: Route; segments: readonly string[] }[]>();
   readonly #tokens: Tokens;
   readonly #bodies: Bodies;
+  /** Requests that came over a connection and are not answered yet. */
+  readonly #open = new WeakMap<Socket, number>();
   readonly #onProblem: (what: string, cause: unknown) => void;
 
   constructor(options: {
@@ -84,7 +87,7 @@ export class SidecarServer {
       (request, response) => void this.#serve(request, response),
     );
     this.#server.on("clientError", refuseUnreadable);
-    // Waiting calls and queued turns each belong to a connection, so this bounds them all.
+    // Waiting calls and queued turns belong to connections, some to each, so this bounds them all.
     this.#server.maxConnections = sidecar_connections;
   }
 
@@ -111,6 +114,12 @@ export class SidecarServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { socket } = request;
+    const open = (this.#open.get(socket) ?? 0) + 1;
+    // No answer to it could go out before those that others wait for, and each that waits costs memory.
+    if (open > limits.sidecar_calls_per_connection) return void socket.destroy();
+    this.#open.set(socket, open);
+    response.once("close", () => this.#open.set(socket, (this.#open.get(socket) ?? 1) - 1));
     try {
       await this.#answer(request, response);
     } catch (cause) {

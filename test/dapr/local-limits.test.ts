@@ -247,6 +247,23 @@ test("limits: of a topic that nobody reads the newest are kept by their bytes to
   expect(app.at("/in").map(({ body }) => String(JSON.parse(body).data).slice(0, 2))).toEqual(["m6", "m7"]);
 });
 
+test("limits: JSON of too many values is refused, not published as text", async () => {
+  const { app, sidecar } = await start({}, [{ pubsubname: "bus", topic: "t", route: "/in" }]);
+  const json = { ...headers, "content-type": "application/json" };
+  const answer = await send(sidecar.url, "/v1.0/publish/bus/t", { headers: json, body: `[${"1,".repeat(200_000)}1]` });
+  expect([answer.status, answer.code]).toEqual([500, "ERR_PUBSUB_CLOUD_EVENTS_SER"]);
+  expect((await send(sidecar.url, "/v1.0/publish/bus/t", { headers: json, body: `[${"1,".repeat(20_000)}1]` })).status).toBe(204);
+  await app.until(() => app.at("/in").length === 1, "the other");
+});
+
+test("limits: a message may live longer than any calendar reaches", async () => {
+  const { app, sidecar, problems } = await start({}, [{ pubsubname: "bus", topic: "t", route: "/in" }]);
+  for (const ttl of ["9".repeat(15), "9".repeat(400), `${"9".repeat(30)}h`])
+    expect((await send(sidecar.url, `/v1.0/publish/bus/t?metadata.ttlInSeconds=${ttl}`, { body: "x" })).status).toBe(204);
+  await app.until(() => app.at("/in").length === 3, "all of them");
+  expect(problems).toEqual([]);
+});
+
 test("limits: past the bound on active actors the longest unused is let go", async () => {
   const { app, sidecar } = await start({ limits: { sidecar_activations: 3 } });
   for (const id of ["a", "b", "c", "a", "d"]) await call(sidecar, id);

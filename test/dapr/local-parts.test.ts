@@ -2,11 +2,12 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Disk } from "../../dapr/local/disk.ts";
 import { goDuration, isoDuration, timeFrom, writeGoDuration } from "../../dapr/local/durations.ts";
-import { parseGoJson, parsePrecisely, writeGoJson } from "../../dapr/local/go-json.ts";
+import { parseGoJson, parsePrecisely, TooMuchJson, writeGoJson } from "../../dapr/local/go-json.ts";
 import { CallerGone, Leaver, LockClosed, stays, TurnLock } from "../../dapr/local/lock.ts";
 import { MatchError, readRule } from "../../dapr/local/match.ts";
 import { appPath, cleanMethod, cleanPath } from "../../dapr/local/paths.ts";
 import { begin, failed, type Progress, type Schedule, succeeded } from "../../dapr/local/schedule.ts";
+import { limits } from "../../protocol/limits.ts";
 
 // JSON as Go writes it. The expected texts are what daprd answered for the same input.
 const goJson = [
@@ -297,4 +298,36 @@ test("disk: a group whose transaction ends fails whole, and the next one goes on
       .map(({ k }) => k),
   ).toEqual([3]);
   disk.close();
+});
+
+test("disk: what comes after its end is refused, and ends nothing else", async () => {
+  const disk = new Disk(":memory:");
+  disk.define("CREATE TABLE t (k INTEGER PRIMARY KEY) STRICT");
+  const insert = disk.prepare("INSERT INTO t VALUES (?)");
+  const before = disk.write(() => insert.run(1).changes);
+  disk.close();
+  expect(await before).toBe(1);
+  await expect(disk.write(() => insert.run(2))).rejects.toThrow("the file is closed");
+  // A group that was due after the end finds nothing to do.
+  await new Promise((resolve) => setImmediate(resolve));
+});
+
+test("json: what is too deep or has too many values is refused before it is parsed, whatever its strings hold", () => {
+  const { sidecar_json_values: most, sidecar_json_nesting: deepest } = limits;
+  const many = (count: number) => `[${"1,".repeat(count - 2)}1]`;
+  for (const parse of [parseGoJson, parsePrecisely]) {
+    expect(parse(many(most))).toHaveLength(most - 1);
+    expect(() => parse(many(most + 2))).toThrow(new TooMuchJson(`more than ${most} values`));
+    expect(() => parse("[".repeat(deepest + 1))).toThrow(new TooMuchJson("exceeded max depth"));
+    expect(parse(JSON.stringify(`"[{\\${",[".repeat(most)}`))).toHaveLength(2 * most + 4);
+    // What stands behind the first value is not looked at.
+    expect(parse(`[1] ${"[".repeat(2 * deepest)}`)).toHaveLength(1);
+  }
+});
+
+test("durations: what neither Go's nor a calendar's numbers hold is none", () => {
+  expect(goDuration("2562047h47m16s")).toBe(9_223_372_036_000);
+  for (const text of ["2562048h", `${"9".repeat(400)}h`, `-${"9".repeat(400)}s`]) expect(goDuration(text)).toBeUndefined();
+  for (const text of ["P10001Y", `P${"9".repeat(400)}M`, `PT${"9".repeat(20)}S`, "P999999999D"]) expect(timeFrom(text, 0)).toBeUndefined();
+  expect(timeFrom("P10000Y", 0)?.at).toBe(Date.UTC(11_970, 0, 1));
 });

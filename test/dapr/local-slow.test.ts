@@ -3,7 +3,7 @@
 import { connect, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { type LocalSidecar, startLocalSidecar } from "../../dapr/local.ts";
-import type { Limits } from "../../protocol/limits.ts";
+import { type Limits, limits } from "../../protocol/limits.ts";
 import { SidecarApp } from "../suites/sidecar/app.ts";
 import { send } from "../suites/sidecar/client.ts";
 
@@ -12,7 +12,7 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-async function start(limits: Partial<Limits>) {
+async function start(bounds: Partial<Limits>) {
   const app = new SidecarApp();
   app.config = { entities: ["Actor"] };
   const appPort = await app.listen();
@@ -26,7 +26,7 @@ async function start(limits: Partial<Limits>) {
     hostToken: "host",
     maxBodyBytes: 1_000_000,
     components: { stateStores: ["store"], pubsubs: [{ name: "bus" }] },
-    limits,
+    limits: bounds,
     onProblem: (what) => problems.push(what),
   });
   closing.push(() => sidecar.close(0));
@@ -129,4 +129,20 @@ test("limits: a body in many small pieces counts for what its pieces cost, and o
   }
   expect((await send(sidecar.url, "/v1.0/actors/Actor/a/method/m", { body: "x".repeat(90_000) })).status).toBe(200);
   expect(app.at("/actors/")).toHaveLength(1);
+});
+
+test("limits: who sends one call behind the other gets every answer, up to a bound, and is cut off beyond it", async () => {
+  const { app, sidecar, problems } = await start({});
+  const most = limits.sidecar_calls_per_connection;
+  const gate = app.hold("/actors/Actor/line/method/m");
+  const calls = (count: number): string => `${head("line", "Content-Length: 1")}x`.repeat(count);
+  for (let round = 0; round < 2; round++) {
+    const { socket, heard } = speak(sidecar, calls(most));
+    for (let n = 0; n < most; n++) (await gate.next()).reply({ body: "done" });
+    // The next round follows once all are answered: a connection is not used up.
+    socket.write(`${head("other", "Content-Length: 1\r\nConnection: close")}x`);
+    expect((await heard).split("HTTP/1.1 200 OK")).toHaveLength(most + 2);
+  }
+  expect(await speak(sidecar, calls(most + 1)).heard).toBe("");
+  expect(problems).toEqual([]);
 });
