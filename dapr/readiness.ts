@@ -2,14 +2,10 @@
 // takes the actors away from a host that says that it is unwell, and a store that is away is away for all of them.
 
 import type { Clock } from "../actors/ports.ts";
+import { limits } from "../protocol/limits.ts";
 import type { Sidecar } from "./sidecar.ts";
 
 export type Standing = { readonly sidecar: "ok" | "away"; readonly store: "ok" | "away" };
-
-/** A probe costs nothing: whatever was found is good for so long. */
-const FRESH_MS = 1_000;
-/** Below the second that Kubernetes gives a probe. Who has not answered by then is away; daprd keeps a read waiting while its store is gone. */
-const PATIENCE_MS = 700;
 
 /** What is found shows as it is found; `awaited` resolves when all of it is, or patience is over. */
 type Look = { readonly standing: () => Standing; readonly awaited: Promise<unknown>; readonly began: number };
@@ -30,7 +26,7 @@ export class Readiness {
   /** What was found less than a second ago, or is found now. However many ask, one look is under way. Never throws. */
   async ask(): Promise<Standing> {
     const known = this.#last;
-    const look = known !== undefined && (this.#looking || this.#clock.elapsed() - known.began < FRESH_MS) ? known : this.#begin();
+    const look = known !== undefined && (this.#looking || this.#clock.elapsed() - known.began < limits.readiness_fresh_ms) ? known : this.#begin();
     await look.awaited;
     return look.standing();
   }
@@ -48,7 +44,7 @@ export class Readiness {
     ]).finally(() => {
       this.#looking = false;
     });
-    const awaited = Promise.race([done, this.#clock.sleep(PATIENCE_MS)]);
+    const awaited = Promise.race([done, this.#clock.sleep(limits.readiness_wait_ms)]);
     this.#last = { standing: () => ({ sidecar, store }), awaited, began: this.#clock.elapsed() };
     return this.#last;
   }

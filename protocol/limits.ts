@@ -121,6 +121,10 @@ export const limits = {
   senders_look_ms: 1_000,
   /** How long a body that was refused may go on arriving, so that its sender reads the refusal instead of a reset. */
   refused_body_ms: 2_000,
+  /** How long what a readiness probe found is good for, so that probes cost nothing. */
+  readiness_fresh_ms: 1_000,
+  /** Below the second that Kubernetes gives a probe. Who has not answered by then is away; daprd keeps a read waiting while its store is gone. */
+  readiness_wait_ms: 700,
   /** Of 1, 2, 4, 8 and all at once the number with which 64 callers were served fastest (docs/decisions/0012). */
   calls_per_round: 4,
 
