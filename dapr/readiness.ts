@@ -26,7 +26,8 @@ export class Readiness {
   /** What was found less than a second ago, or is found now. However many ask, one look is under way. Never throws. */
   async ask(): Promise<Standing> {
     const known = this.#last;
-    const look = known !== undefined && (this.#looking || this.#clock.elapsed() - known.began < limits.readiness_fresh_ms) ? known : this.#begin();
+    const look =
+      known !== undefined && (this.#looking || this.#clock.elapsed() - known.began < limits.readiness_fresh_ms) ? known : this.#begin();
     await look.awaited;
     return look.standing();
   }
