@@ -7,8 +7,8 @@ import { queueClaims } from "../actors/queue-claims.ts";
 import { remindingClaims } from "../actors/reminding-claims.ts";
 import { turnClaims } from "../actors/turn-claims.ts";
 
-/** For one that never rests. */
-const PATIENCE_MS = 2_000;
+/** For one that never rests: far more than any claim takes, whatever else the machine does. */
+const PATIENCE_MS = 20_000;
 /** A claim waits for what it has set going itself, on clocks that stand still: where nothing is to happen for so many rounds, nothing ever will. */
 const ROUNDS_AT_REST = 50;
 

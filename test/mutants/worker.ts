@@ -42,11 +42,13 @@ parentPort?.on("message", (task: MutantTask) => {
 async function work({ id, file, text, against }: MutantTask): Promise<MutantResult> {
   const mutant = `?mutant=${id}`;
   texts.clear();
+  stray.length = 0; // What the one before left behind is not this one's.
   texts.set(root + file + mutant, text);
   const load = (path: string): Promise<unknown> => import(root + path + mutant);
   if (against === "claims") {
     const claim = await broken(load);
-    return claim === undefined ? { killed: undefined } : { killed: `claim: ${claim}`, claim };
+    if (claim !== undefined) return { killed: `claim: ${claim}`, claim };
+    return { killed: stray.length === 0 ? undefined : `claims: nobody caught ${String(stray[0])}` };
   }
   const code = { ...((await load("actors/context.ts")) as object), ...((await load("actors/tenant.ts")) as object) } as Code;
   for (const seed of against.seeds) {
