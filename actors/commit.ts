@@ -2,7 +2,7 @@
 
 import type { Draft, Entry } from "../core/record.ts";
 import { apply } from "../core/state.ts";
-import { ContextError } from "../protocol/errors.ts";
+import { ContextError, isUnavailable } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
 import { type Activation, isYoung, keyOf, type Loaded, proofNow } from "./activation.ts";
 import type { Group } from "./group.ts";
@@ -45,14 +45,14 @@ async function stands(a: Activation, loaded: Loaded, entry: Entry, bytes: Uint8A
     // takes its time as well: between the last look and the acknowledgement nothing is waited for.
     for (let round = 0; round < limits.load_rounds; round++) {
       await remind(a, by.ports, call);
-      const looked = isYoung(loaded.proven, by.ports) ? loaded.proven : proofNow(by.ports.clock);
+      const looked = proofNow(by.ports.clock);
       if (!(await isGenuine(a, loaded, entry, by.ports, call))) return false;
       if (isReminded(a, by.ports) && isYoung(looked, by.ports)) return true;
     }
     throw unknownOutcome();
   } catch (cause) {
     a.unsettled = proofNow(by.ports.clock);
-    throw cause instanceof ContextError && cause.code === "unavailable" ? unknownOutcome(cause) : cause;
+    throw isUnavailable(cause) ? unknownOutcome(cause) : cause;
   }
 }
 
@@ -114,10 +114,12 @@ async function isGenuine(a: Activation, loaded: Loaded, entry: Entry, ports: Por
     await registerClearing(a, ports);
     return false;
   }
-  if (sealed === undefined || ports.codec.attemptOf(loaded.keys, sealed) === entry.attempt) return true;
-  await ports.store.drop(keyOf.record(a.id, entry.version), call);
-  ports.events.ghost(a.id, entry.version);
-  return false;
+  const genuine = sealed === undefined || ports.codec.attemptOf(loaded.keys, sealed) === entry.attempt;
+  if (!genuine) {
+    await ports.store.drop(keyOf.record(a.id, entry.version), call);
+    ports.events.ghost(a.id, entry.version);
+  }
+  return genuine;
 }
 
 /** The record of `version` in the pages after `page`, or undefined: one that ends before it proves nothing, its records were sealed, this one was not. */

@@ -3,7 +3,7 @@
 
 import type { Entry } from "../core/record.ts";
 import { apply, breach, emptyState, type State } from "../core/state.ts";
-import { ContextError } from "../protocol/errors.ts";
+import { ContextError, isUnavailable } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
 import { type Activation, ageOf, isYoung, keyOf, type Loaded, type Proof, proofNow } from "./activation.ts";
 import { broken, decodeHead, decodeRecord, decodeRecords, type Row, type Standing, stands } from "./decoding.ts";
@@ -54,7 +54,6 @@ async function hasSameKeys(a: Activation, table: string | undefined, ports: Port
   return now?.etag === table;
 }
 
-const isUnavailable = (reason: unknown): boolean => reason instanceof ContextError && reason.code === "unavailable";
 const tooFast = (): ContextError =>
   new ContextError("unavailable", "the context changes faster than it can be read", { details: { outcome: "none" } });
 

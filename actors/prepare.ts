@@ -5,9 +5,10 @@ import { expiryOf, type State } from "../core/state.ts";
 import { ContextError, type Refusal, refuse } from "../protocol/errors.ts";
 import { tenantOf } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
+import type { Policy } from "../protocol/policy.ts";
 import { type Activation, keyOf, type Loaded } from "./activation.ts";
 import type { Call, Ports } from "./ports.ts";
-import { isReminded, registerExpiry, remind } from "./reminding.ts";
+import { registerExpiry, remind } from "./reminding.ts";
 import { reportOf } from "./reporter.ts";
 import type { World } from "./world.ts";
 
@@ -16,11 +17,9 @@ export async function prepare(a: Activation, loaded: Loaded, draft: Draft, world
   const { ports } = world;
   const birth = draft.version === 1 && a.defaults === undefined;
   const subjects = [...new Set(draft.items.flatMap((item) => item.subjects))];
-  if (!birth && isReminded(a, ports) && draft.policy === null && loaded.table !== undefined && loaded.keys.hasRoots(subjects))
-    return "ready";
-
+  const rooted = loaded.keys.hasRoots(subjects);
   const known = loaded.keys.countWith(subjects);
-  if (known > limits.subjects_per_context)
+  if (!rooted && known > limits.subjects_per_context)
     return refuse(
       "too_large",
       `the context would be about ${known} subjects; at most ${limits.subjects_per_context}. Begin another context`,
@@ -28,22 +27,22 @@ export async function prepare(a: Activation, loaded: Loaded, draft: Draft, world
   const [entered] = await Promise.all([birth ? ports.directory.enter(a.id, call) : undefined, remind(a, ports, call)]);
   if (entered?.ok === false) return entered;
   if (entered !== undefined) a.defaults = entered.policy;
-  if (draft.policy !== null) await announceExpiry(a, loaded.state, draft, ports);
-  const keys = await ensureKeys(a, loaded, subjects, world, call);
+  if (draft.policy !== null) await announceExpiry(a, loaded.state, draft, draft.policy, ports);
+  const keyed = rooted && loaded.table !== undefined;
+  if (!keyed) await writeKeys(a, loaded, subjects, world, call);
   // The tenant's policy belongs into the first record; keys that were written have an etag to be read: both mean another look.
-  if (keys === "same" && !birth) return "ready";
-  return "again";
+  return keyed && !birth ? "ready" : "again";
 }
 
 /** A new time to live: the reminder is set, and the directory told, before the record that brings it. Both may be early, neither may be late. */
-async function announceExpiry(a: Activation, state: State, draft: Draft, ports: Ports): Promise<void> {
+async function announceExpiry(a: Activation, state: State, draft: Draft, policy: Policy, ports: Ports): Promise<void> {
   const born = state.version === 0;
   const after: State = {
     ...state,
     version: draft.version,
     created: born ? draft.at : state.created,
     appended: draft.kind === "append" ? draft.at : state.appended,
-    policy: draft.policy ?? state.policy,
+    policy,
   };
   const expiry = expiryOf(after);
   if (expiry !== undefined) await registerExpiry(a, expiry, ports);
@@ -54,24 +53,16 @@ async function announceExpiry(a: Activation, state: State, draft: Draft, ports: 
   });
 }
 
-/** The key table stands, with a root for every subject. */
-async function ensureKeys(
-  a: Activation,
-  loaded: Loaded,
-  subjects: readonly string[],
-  { ports, group }: World,
-  call: Call,
-): Promise<"same" | "written"> {
-  if (loaded.table !== undefined && loaded.keys.hasRoots(subjects)) return "same";
+/** Writes the key table, with a root for every subject. */
+async function writeKeys(a: Activation, loaded: Loaded, subjects: readonly string[], { ports, group }: World, call: Call): Promise<void> {
   const { table, keys } = ports.codec.addRoots(a.id, loaded.keys, subjects);
   const key = keyOf.table(a.id);
   if (loaded.table === undefined && (await group.create(key, table, call)) === "created") {
     a.loaded = { ...loaded, keys, table: { etag: undefined } };
-    return "written";
+    return;
   }
   if (loaded.table?.etag !== undefined) await ports.store.replace(key, table, loaded.table.etag, call);
   // Whatever was answered, what stands now is what counts: it may be another activation's table.
   const [stands] = await ports.store.read([key], call);
   a.loaded = stands === undefined ? undefined : { ...loaded, keys: ports.codec.openKeys(a.id, stands.value), table: { etag: stands.etag } };
-  return "written";
 }

@@ -1,7 +1,7 @@
 // One turn, read downwards: load, decide, prepare, commit, answer. The only path by which a context changes.
 
 import { type Asked, type Committed, committed, decide, recalled } from "../core/context.ts";
-import { ContextError, type Refusal, refuse } from "../protocol/errors.ts";
+import { ContextError, isUnavailable, type Refusal, refuse } from "../protocol/errors.ts";
 import { writeJson } from "../protocol/json.ts";
 import { limits } from "../protocol/limits.ts";
 import { type Activation, isYoung } from "./activation.ts";
@@ -26,7 +26,7 @@ export async function turn(a: Activation, command: Change, author: string, world
     const reply = await decideAndCommit(a, command, author, world, call, sent);
     return sent.any && !reply.ok && reply.code === "unavailable" ? { ...reply, details: UNKNOWN } : reply;
   } catch (cause) {
-    if (!sent.any || !(cause instanceof ContextError) || cause.code !== "unavailable") throw cause;
+    if (!sent.any || !isUnavailable(cause)) throw cause;
     throw new ContextError("unavailable", "it is not known whether the turn was written; repeat it with the same key", {
       details: UNKNOWN,
       cause,
@@ -47,7 +47,7 @@ async function decideAndCommit(
   const { ports, hot } = world;
   for (let round = 0; round < limits.decisions_per_turn && !isLate(call, ports.clock); round++) {
     const loaded = await load(a, ports, hot, call);
-    if (loaded.state.ended && !loaded.buried) await endName(a, world, call);
+    if (loaded.state.ended) await endName(a, world, call);
     const asked = ask(a, loaded.keys, command, author, world);
     const decision = decide(loaded.state, asked, limits);
     if (decision.do === "refuse") {

@@ -54,3 +54,6 @@ export class ContextError extends Error {
     );
   }
 }
+
+/** Whether it was thrown because somebody did not answer, in time or at all. */
+export const isUnavailable = (reason: unknown): reason is ContextError => reason instanceof ContextError && reason.code === "unavailable";

@@ -7,6 +7,11 @@ export type Claim<Part> = readonly [claim: string, holds: (part: Part) => Promis
 /** Lets everything happen that needs no outside event. */
 export const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+/** What a request waits for that is to take longer than everything that does not wait for it. */
+export async function slowly(): Promise<void> {
+  for (let i = 0; i < 4; i++) await settle();
+}
+
 export type Held<T> = {
   readonly work: () => Promise<T>;
   readonly end: (value: T) => void;

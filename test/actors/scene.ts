@@ -148,9 +148,10 @@ export class Scene {
       sleep: (ms, signal) => {
         // Who can be woken waits for what the test does; a pause between two tries takes its time and is over.
         if (signal === undefined) {
-          this.wall += ms;
-          this.mono += ms;
-          return Promise.resolve();
+          return Promise.resolve().then(() => {
+            this.wall += ms;
+            this.mono += ms;
+          });
         }
         return new Promise((resolve) => {
           const sleeper = { until: this.mono + ms, wake: resolve };
@@ -233,9 +234,9 @@ export class SceneHost {
     this.#grant = scene.keyring.mint({ v: 1, tenant, subject: "tester", contexts: ["*"], methods: ["*"], expires: START * 2 });
   }
 
-  async ask(method: string, query: object, call: Call = {}): Promise<Reply> {
+  async ask(method: string, query: object, call: Call = {}, id = ID): Promise<Reply> {
     const body = Buffer.from(JSON.stringify({ grant: this.#grant, ...query }));
-    const reply = JSON.parse(await this.actor.invoke(ID, method, body, call)) as Reply;
+    const reply = JSON.parse(await this.actor.invoke(id, method, body, call)) as Reply;
     await settle();
     return reply;
   }

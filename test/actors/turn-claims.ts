@@ -1,5 +1,5 @@
-import { assert, type Claim } from "./claims.ts";
-import { type Part, Scene, standing, times } from "./scene.ts";
+import { assert, type Claim, slowly } from "./claims.ts";
+import { ID, type Part, Scene, standing, times } from "./scene.ts";
 
 const HALF = times.drop / 2;
 
@@ -118,6 +118,39 @@ export const turnClaims: readonly Claim<Part>[] = [
       assert.ok(!scene.keys.includes("tombstone"));
       assert.equal((await scene.host().append("later")).code, "expired");
       assert.ok(scene.keys.includes("tombstone"));
+    },
+  ],
+  [
+    "C1: who finds a last record without a tombstone answers only when it has seen to one",
+    async (part) => {
+      const { scene, host } = await standing(part, 1);
+      await host.configure("ttl", 5_000);
+      await scene.advance(5_001);
+      scene.next(/create .*tombstone/, "lost", 2);
+      await host.append("late");
+      assert.ok(!scene.keys.includes("tombstone"));
+      scene.next(/create .*tombstone/, slowly);
+      assert.equal((await scene.host().append("later")).code, "expired");
+      assert.ok(scene.keys.includes("tombstone"));
+    },
+  ],
+  [
+    "C5: a proof that grows old while the record of a repeated key is read from its page is made again before it is acknowledged",
+    async (part) => {
+      const { scene } = await standing(part, 4);
+      scene.seal(2);
+      const leaving = scene.host();
+      await leaving.read();
+      await leaving.actor.deactivate(ID);
+      const host = scene.host();
+      await host.read({ at: 4, from: 3 });
+      scene.next(/^read \S*page\/1$/, () => {
+        scene.wall += HALF;
+      });
+      scene.asked();
+      const again = await host.append("k1");
+      assert.deepEqual([again.version, again.duplicate], [1, true]);
+      assert.deepEqual(scene.asked(), ["read page/1", "read rec/5 tombstone page/2"]);
     },
   ],
   [

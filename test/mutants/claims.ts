@@ -1,8 +1,10 @@
 // The claims about single parts, held against a mutant.
 
+import { acknowledgingClaims } from "../actors/acknowledging-claims.ts";
 import { commitClaims } from "../actors/commit-claims.ts";
 import { groupClaims } from "../actors/group-claims.ts";
 import { loadClaims } from "../actors/load-claims.ts";
+import { prepareClaims } from "../actors/prepare-claims.ts";
 import { queueClaims } from "../actors/queue-claims.ts";
 import { remindingClaims } from "../actors/reminding-claims.ts";
 import { turnClaims } from "../actors/turn-claims.ts";
@@ -20,7 +22,7 @@ export async function broken(load: (path: string) => Promise<unknown>): Promise<
   const claims = [
     ...queueClaims.map(([claim, holds]) => [claim, () => holds({ Queue })] as const),
     ...groupClaims.map(([claim, holds]) => [claim, () => holds({ Group })] as const),
-    ...[...turnClaims, ...commitClaims, ...loadClaims, ...remindingClaims].map(
+    ...[...turnClaims, ...commitClaims, ...acknowledgingClaims, ...prepareClaims, ...loadClaims, ...remindingClaims].map(
       ([claim, holds]) => [claim, () => holds({ ContextActor })] as const,
     ),
   ];
