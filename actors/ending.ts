@@ -46,7 +46,7 @@ export async function expire(a: Activation, reminder: string, world: World, call
   const loaded = await loadProven(a, ports, world.hot, call);
   if (!loaded.state.ended && !isExpired(loaded.state, ports.clock.now())) return waitAgain(a, reminder, loaded, ports);
   await endName(a, world, call);
-  if (a.loaded?.buried !== true || a.buriedAt === undefined) return;
+  if (a.buriedAt === undefined) return;
   if (ports.clock.elapsed() - a.buriedAt < ports.settings.dropDelayMs) return;
   if (!(await dropContents(a, world, call))) return;
   a.loaded = undefined; // What is known of it is gone as well.

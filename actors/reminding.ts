@@ -55,11 +55,10 @@ export async function letGo(a: Activation, reminder: string, ports: Ports, ever:
 function isOld(a: Activation, reminder: string, ports: Ports): boolean {
   const { others } = a.reminders;
   const now = ports.clock.elapsed();
-  const seen = others.get(reminder);
-  if (seen !== undefined) return now - seen >= Math.max(2 * trustOf(ports), ports.settings.dropDelayMs);
-  if (others.size >= limits.reminders_known) others.clear();
-  others.set(reminder, now);
-  return false;
+  const since = others.get(reminder) ?? now;
+  if (others.size >= limits.reminders_known && !others.has(reminder)) others.clear();
+  others.set(reminder, since);
+  return now - since >= Math.max(2 * trustOf(ports), ports.settings.dropDelayMs);
 }
 
 /** How far the fires of an `expire` reminder are apart once it is due, ms. */

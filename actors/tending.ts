@@ -34,7 +34,7 @@ async function ensureExpiry(a: Activation, { state, table }: Loaded, ports: Port
   if (a.reminders.own.has("expire")) return;
   const expiry = expiryOf(state);
   if (state.ended && table !== undefined) await registerClearing(a, ports);
-  else if (!state.ended && expiry !== undefined) await registerExpiry(a, expiry, ports);
+  else if (expiry !== undefined) await registerExpiry(a, expiry, ports);
 }
 
 /** Finds the events that are not known to be out. They may be told twice; their id says which version they are of. */
@@ -58,5 +58,5 @@ export async function writeHead(a: Activation, loaded: Loaded, { ports }: World,
   const head = ports.codec.encodeHead(a.id, loaded.keys, state, loaded.sealed);
   if ((await ports.store.put(keyOf.head(a.id), head, call)) === "unknown") return;
   a.head = loaded.state.version;
-  if (a.loaded === loaded) a.loaded = { ...loaded, state };
+  a.loaded = { ...loaded, state };
 }

@@ -1,10 +1,24 @@
 import { test } from "vitest";
 import { ContextActor } from "../../actors/context.ts";
+import { expire } from "../../actors/ending.ts";
+import { tend } from "../../actors/tending.ts";
 import { acknowledgingClaims } from "./acknowledging-claims.ts";
 import { commitClaims } from "./commit-claims.ts";
+import { clearingClaims, endingClaims } from "./ending-claims.ts";
 import { loadClaims } from "./load-claims.ts";
 import { prepareClaims } from "./prepare-claims.ts";
 import { remindingClaims } from "./reminding-claims.ts";
+import { publishingClaims, tendingClaims } from "./tending-claims.ts";
 
-for (const [claim, holds] of [...commitClaims, ...acknowledgingClaims, ...loadClaims, ...prepareClaims, ...remindingClaims])
-  test(claim, () => holds({ ContextActor }));
+const claims = [
+  ...endingClaims,
+  ...commitClaims,
+  ...acknowledgingClaims,
+  ...prepareClaims,
+  ...tendingClaims,
+  ...remindingClaims,
+  ...loadClaims,
+];
+for (const [claim, holds] of claims) test(claim, () => holds({ ContextActor }));
+for (const [claim, holds] of publishingClaims) test(claim, () => holds({ tend }));
+for (const [claim, holds] of clearingClaims) test(claim, () => holds({ expire }));

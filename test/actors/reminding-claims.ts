@@ -1,6 +1,6 @@
 import { limits } from "../../protocol/limits.ts";
-import { assert, type Claim } from "./claims.ts";
-import { type Part, type Scene, type SceneHost, standing, times } from "./scene.ts";
+import { assert, type Claim, slowly } from "./claims.ts";
+import { ID, type Part, type Scene, type SceneHost, standing, times } from "./scene.ts";
 
 /** The reminder fires until its context has been found clean, or it is gone. */
 async function fire(scene: Scene, host: SceneHost, name: string): Promise<void> {
@@ -33,6 +33,73 @@ export const remindingClaims: readonly Claim<Part>[] = [
       const [own = ""] = scene.duties("tend");
       await fireUntilQuiet(scene, host, own);
       assert.deepEqual(scene.duties("tend"), []);
+    },
+  ],
+  [
+    "C7: a reminder is trusted for some periods and no longer; who replaces it cancels it before the record is sent",
+    async (part) => {
+      const { scene, host } = await standing(part, 1);
+      const trusted = limits.reminder_trust_periods * times.tend;
+      // Its time begins before the key table is written, which takes none here.
+      await scene.advance(trusted - 1 - scene.mono);
+      scene.asked();
+      await host.append("k2");
+      assert.ok(!scene.asked().includes("register tend"));
+      await scene.advance(trusted - scene.mono);
+      scene.asked();
+      scene.next(/cancel tend/, slowly);
+      scene.next(/create .*rec\/3/, () => assert.equal(scene.duties("tend").length, 1));
+      assert.equal((await host.append("k3")).version, 3);
+      assert.ok(scene.asked().includes("register tend"));
+    },
+  ],
+  [
+    "C7: who has cancelled its reminder has another one before its next record",
+    async (part) => {
+      const { scene, host } = await standing(part, 1);
+      const [name = ""] = scene.duties("tend");
+      await fireUntilQuiet(scene, host, name);
+      scene.asked();
+      await host.append("k2");
+      assert.deepEqual(scene.asked(), ["register tend", "create rec/2", "publish"]);
+    },
+  ],
+  [
+    "C7: the reminders of a name that has ended go with the first fire that finds all told, whoever has set them",
+    async (part) => {
+      const { scene, host } = await standing(part, 1);
+      await host.configure("ttl", 60_000);
+      const [name = ""] = scene.duties("tend");
+      await scene.advance(60_000);
+      const other = scene.host();
+      assert.equal((await other.append("late")).code, "expired");
+      await scene.advance(2_000);
+      for (let i = 0; i < 2; i++) await other.remind(name);
+      assert.ok(!scene.duties("tend").includes(name));
+    },
+  ],
+  [
+    "B1: of others' reminders an activation knows so many, without those it has let go of; with one more it begins again",
+    async (part) => {
+      const { scene, host } = await standing(part, 1);
+      await fireUntilQuiet(scene, host, scene.duties("tend")[0] ?? "");
+      const old = Math.max(2 * limits.reminder_trust_periods * times.tend, times.drop);
+      const cancelled = async (...names: readonly string[]): Promise<number> => {
+        scene.asked();
+        for (const name of names) await host.actor.remind(ID, name, {});
+        return scene.asked().filter((call) => call === "cancel tend").length;
+      };
+      const names = (of: string, count: number) => Array.from({ length: count }, (_, i) => `tend-${of}${i}`);
+      const known = names("known", limits.reminders_known - 1);
+      assert.equal(await cancelled(...known), 0);
+      await scene.advance(old);
+      assert.equal(await cancelled(...known), known.length);
+      const [first = "", second = "", ...more] = names("next", limits.reminders_known);
+      assert.equal(await cancelled(first, second, ...more), 0);
+      await scene.advance(old);
+      assert.equal(await cancelled(first, second), 2);
+      assert.equal(await cancelled("tend-fits", "tend-fits-too", "tend-one-more"), 0);
+      assert.equal(await cancelled(...more), 0);
     },
   ],
   [
@@ -85,7 +152,10 @@ export const remindingClaims: readonly Claim<Part>[] = [
       const [name = ""] = scene.duties("tend");
       await fireUntilQuiet(scene, host, name);
       assert.deepEqual(scene.duties("tend"), [name]);
-      await scene.advance(times.drop);
+      await scene.advance(times.drop - times.tend - 1);
+      await fire(scene, host, name);
+      assert.deepEqual(scene.duties("tend"), [name]);
+      await scene.advance(1);
       await fire(scene, host, name);
       assert.deepEqual(scene.duties("tend"), []);
     },

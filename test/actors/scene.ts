@@ -28,11 +28,14 @@ export type Reply = {
   readonly created?: boolean;
   readonly slots?: Readonly<Record<string, unknown>>;
   readonly items?: readonly { readonly content: string }[];
+  readonly versions?: readonly { readonly version: number; readonly at: string }[];
 };
 
 export const ID = ContextId.parse("t.c");
 const D = 600_000;
 export const times = { drop: D, hot: 2_000, tend: 60_000 };
+/** More than any test makes: who asks for more is caught in a loop. */
+const MAX_REQUESTS = 20_000;
 const START = Date.UTC(2026, 0, 1);
 
 export class Scene {
@@ -54,6 +57,7 @@ export class Scene {
   readonly codec = new RecordCodec(this.keyring, this.#die);
   readonly #sleepers = new Set<{ readonly until: number; readonly wake: () => void }>();
   #etag = 0;
+  #requests = 0;
 
   constructor(part: Part) {
     this.part = part;
@@ -62,6 +66,11 @@ export class Scene {
   /** Decides over the next request that looks like `on`; `apply` makes it now, whatever is answered. */
   next(on: RegExp, run: Hook["run"] | Fate, times = 1): void {
     this.#hooks.push({ on, times, run: typeof run === "string" ? () => run : run });
+  }
+
+  /** From now on every request is applied and heard. */
+  hear(): void {
+    this.#hooks.length = 0;
   }
 
   /** What was asked of the world since the last look, without the prefix of the context. */
@@ -198,6 +207,7 @@ export class Scene {
 
   async #request(what: string, apply: () => unknown): Promise<Fate> {
     this.calls.push(what);
+    if (++this.#requests > MAX_REQUESTS) throw new Error(`more than ${MAX_REQUESTS} requests: it does not come to an end`);
     let applied = false;
     const once = (): void => {
       if (!applied) apply();

@@ -2,11 +2,13 @@
 
 import { acknowledgingClaims } from "../actors/acknowledging-claims.ts";
 import { commitClaims } from "../actors/commit-claims.ts";
+import { clearingClaims, endingClaims } from "../actors/ending-claims.ts";
 import { groupClaims } from "../actors/group-claims.ts";
 import { loadClaims } from "../actors/load-claims.ts";
 import { prepareClaims } from "../actors/prepare-claims.ts";
 import { queueClaims } from "../actors/queue-claims.ts";
 import { remindingClaims } from "../actors/reminding-claims.ts";
+import { publishingClaims, tendingClaims } from "../actors/tending-claims.ts";
 import { turnClaims } from "../actors/turn-claims.ts";
 
 /** For one that never rests: far more than any claim takes, whatever else the machine does. */
@@ -19,12 +21,23 @@ export async function broken(load: (path: string) => Promise<unknown>): Promise<
   const { Queue } = (await load("actors/queue.ts")) as typeof import("../../actors/queue.ts");
   const { Group } = (await load("actors/group.ts")) as typeof import("../../actors/group.ts");
   const { ContextActor } = (await load("actors/context.ts")) as typeof import("../../actors/context.ts");
+  const { tend } = (await load("actors/tending.ts")) as typeof import("../../actors/tending.ts");
+  const { expire } = (await load("actors/ending.ts")) as typeof import("../../actors/ending.ts");
   const claims = [
     ...queueClaims.map(([claim, holds]) => [claim, () => holds({ Queue })] as const),
     ...groupClaims.map(([claim, holds]) => [claim, () => holds({ Group })] as const),
-    ...[...turnClaims, ...commitClaims, ...acknowledgingClaims, ...prepareClaims, ...loadClaims, ...remindingClaims].map(
-      ([claim, holds]) => [claim, () => holds({ ContextActor })] as const,
-    ),
+    ...clearingClaims.map(([claim, holds]) => [claim, () => holds({ expire })] as const),
+    ...publishingClaims.map(([claim, holds]) => [claim, () => holds({ tend })] as const),
+    ...[
+      ...turnClaims,
+      ...commitClaims,
+      ...acknowledgingClaims,
+      ...prepareClaims,
+      ...tendingClaims,
+      ...endingClaims,
+      ...remindingClaims,
+      ...loadClaims,
+    ].map(([claim, holds]) => [claim, () => holds({ ContextActor })] as const),
   ];
   // A thread waits for messages.
   const before = new Set(process.getActiveResourcesInfo().filter((kind) => kind !== "Immediate" && kind !== "Timeout"));

@@ -1,0 +1,257 @@
+import { Activation } from "../../actors/activation.ts";
+import { ContextActor } from "../../actors/context.ts";
+import { Group } from "../../actors/group.ts";
+import { Hot } from "../../actors/hot.ts";
+import type { Outbox } from "../../actors/outbox.ts";
+import { Reporter } from "../../actors/reporter.ts";
+import type { tend } from "../../actors/tending.ts";
+import type { World } from "../../actors/world.ts";
+import type { ContextEvent } from "../../core/record.ts";
+import { Keys } from "../../core/state.ts";
+import { limits } from "../../protocol/limits.ts";
+import { assert, type Claim, slowly } from "./claims.ts";
+import { ID, type Part, Scene, type SceneHost, standing, times } from "./scene.ts";
+
+type Tending = { readonly tend: typeof tend };
+
+const versions = (events: readonly ContextEvent[]): number[] => events.map(({ version }) => version);
+
+/** A host of a context of `count` versions whose events are out, whose directory was told, and whose reminder has not fired yet. */
+async function told(part: Part, count: number): Promise<{ readonly scene: Scene; readonly host: SceneHost; readonly name: string }> {
+  const { scene, host } = await standing(part, count);
+  await scene.advance(times.tend);
+  scene.asked();
+  return { scene, host, name: scene.duties("tend")[0] ?? "" };
+}
+
+/** A context of `count` versions of which no event is out, since the bus was away, and whose head says so. */
+async function untold(part: Part, count: number): Promise<{ readonly scene: Scene; readonly host: SceneHost; readonly name: string }> {
+  const scene = new Scene(part);
+  const host = scene.host();
+  scene.next(/publish/, "lost", 1_000);
+  for (let i = 1; i <= count; i++) await host.append(`k${i}`);
+  await host.actor.deactivate(ID);
+  await scene.advance(times.tend);
+  scene.hear();
+  scene.asked();
+  return { scene, host, name: scene.duties("tend")[0] ?? "" };
+}
+
+/** The outbox of a host whose bus does not keep up: it takes the first `room` events. */
+function crowded(room: number) {
+  const offered: number[] = [];
+  const outbox = { has: () => false, add: (_: unknown, { version }: ContextEvent) => offered.push(version) <= room };
+  return { offered, outbox: outbox as unknown as Outbox };
+}
+
+export const publishingClaims: readonly Claim<Tending>[] = [
+  [
+    "C7: where the outbox has no room for an event, none that comes after it is put there before it",
+    async ({ tend }) => {
+      const { scene, name } = await untold({ ContextActor }, 4);
+      const ports = scene.ports();
+      const world: World = { ports, group: new Group(ports, limits), hot: new Hot(limits), committed: () => {} };
+      const { offered, outbox } = crowded(1);
+      await tend(new Activation(ID), name, world, { outbox, reporter: new Reporter(ports, limits) }, {});
+      assert.deepEqual(offered, [1, 2]);
+    },
+  ],
+];
+
+export const tendingClaims: readonly Claim<Part>[] = [
+  [
+    "C7: where all is out and told, one fire writes the head and cancels the reminder, and nothing is told again",
+    async (part) => {
+      const { scene, host, name } = await told(part, 2);
+      scene.next(/cancel/, slowly);
+      await host.remind(name);
+      assert.deepEqual(scene.asked(), ["read rec/3", "put head", "cancel tend"]);
+      assert.deepEqual(scene.duties("tend"), []);
+      await scene.advance(times.tend);
+      await host.remind("tend-another");
+      assert.deepEqual(scene.asked(), ["read rec/3"]);
+      assert.deepEqual([versions(scene.published), scene.reports.map(({ version }) => version)], [[1, 2], [2]]);
+    },
+  ],
+  [
+    "C7: a reminder stays while events are not out, the directory was not told, or the head was not written",
+    async (part) => {
+      for (const what of [/publish/, /report/, /put .*head/]) {
+        const { scene, host } = await standing(part, 1);
+        scene.next(what, "lost", 1_000);
+        await host.append("k2");
+        const [name = ""] = scene.duties("tend");
+        for (let i = 0; i < 3; i++) {
+          await scene.advance(times.tend / 2);
+          await host.remind(name);
+          assert.deepEqual(scene.duties("tend"), [name], String(what));
+        }
+        scene.hear();
+        for (let i = 0; i < 3; i++) {
+          await host.remind(name);
+          await scene.advance(times.tend / 4);
+        }
+        assert.deepEqual(scene.duties("tend"), [], String(what));
+        assert.deepEqual([scene.published.at(-1)?.version, scene.reports.at(-1)?.version], [2, 2]);
+        assert.ok(scene.keys.includes("head"));
+      }
+    },
+  ],
+  [
+    "C7: one fire finds all the events that are not out and tells them in their order; the head says so then, once, and nobody tells them again",
+    async (part) => {
+      const { scene, name } = await untold(part, 3);
+      const host = scene.host();
+      await host.remind(name);
+      assert.deepEqual(versions(scene.published), [1, 2, 3]);
+      scene.asked();
+      await host.remind(name);
+      assert.deepEqual(scene.asked(), ["read rec/4", "put head"]);
+      await host.remind(name);
+      assert.deepEqual(scene.asked(), ["read rec/4"]);
+      await scene.host().remind(name);
+      assert.deepEqual(versions(scene.published), [1, 2, 3]);
+    },
+  ],
+  [
+    "C7: an event that is on its way to the bus is not sent a second time",
+    async (part) => {
+      const { scene, host } = await standing(part, 1);
+      const [name = ""] = scene.duties("tend");
+      scene.next(/publish/, () => host.remind(name));
+      await host.append("k2");
+      await slowly();
+      assert.deepEqual(versions(scene.published), [1, 2]);
+    },
+  ],
+  [
+    "C7: where events are switched off none is told, and no reminder waits for them",
+    async (part) => {
+      const scene = new Scene(part);
+      Object.assign(scene.settings, { events: false });
+      const host = scene.host();
+      await host.append("k1");
+      const [name = ""] = scene.duties("tend");
+      await scene.advance(times.tend);
+      await host.remind(name);
+      assert.deepEqual([scene.published, scene.duties("tend")], [[], []]);
+    },
+  ],
+  [
+    "C7: a fire that cannot read the events that are not out says so, and fires again",
+    async (part) => {
+      const { scene, name } = await untold(part, 3);
+      const host = scene.host();
+      scene.next(/^read \S*rec\/1 /, "lost");
+      await assert.rejects(host.remind(name), /unavailable/);
+      await host.remind(name);
+      assert.deepEqual(versions(scene.published), [1, 2, 3]);
+    },
+  ],
+  [
+    "C7: who tends a context sets a reminder of its end where it has one and none of its own, before it lets go of the one that fired",
+    async (part) => {
+      const { scene, host } = await standing(part, 1);
+      await host.configure("ttl", 3_600_000, "creation");
+      await scene.advance(2 * times.drop);
+      const [name = ""] = scene.duties("tend");
+      const other = scene.host();
+      const before = scene.duties("expire");
+      for (let i = 0; i < 3; i++) {
+        await scene.advance(times.tend);
+        await other.remind(name);
+      }
+      const [set = "", ...more] = scene.duties("expire").filter((one) => !before.includes(one));
+      const born = (await other.ask("history", { limit: 10 })).versions?.at(-1)?.at ?? "";
+      const due = scene.reminders.get(set)?.due ?? 0;
+      assert.deepEqual([more, due > 3_600_000 - scene.wall + Date.parse(born) && due < 3_600_000 - 2 * times.drop], [[], true]);
+      // One whose registration fails leaves the other where it is.
+      const { scene: again, host: own } = await told(part, 1);
+      await own.configure("ttl", 3_600_000);
+      await again.advance(4 * times.tend);
+      await own.append("k3");
+      await again.advance(2_000);
+      const [mine = ""] = again.duties("tend");
+      again.next(/register expire/, "lost");
+      await assert.rejects(own.remind(mine), /unavailable/);
+      assert.deepEqual(again.duties("tend"), [mine]);
+      await own.remind(mine);
+      assert.deepEqual(again.duties("tend"), []);
+    },
+  ],
+  [
+    "C7: who tends a context without a time to live sets no other reminder",
+    async (part) => {
+      const { scene, host, name } = await told(part, 2);
+      await host.remind(name);
+      assert.equal(scene.reminders.size, 0);
+    },
+  ],
+  [
+    "C7: a name that has ended, and whose contents nobody is to delete, has a reminder for that once it is tended, and none once they are gone",
+    async (part) => {
+      const { scene, host } = await standing(part, 1);
+      await host.configure("ttl", 60_000, "creation");
+      scene.reminders.clear();
+      const other = scene.host();
+      await scene.advance(60_000);
+      scene.next(/register expire/, "lost", 2);
+      assert.equal((await other.append("late")).code, "unavailable");
+      await scene.advance(2_000);
+      const [name = ""] = scene.duties("tend");
+      await other.remind(name);
+      await assert.rejects(other.remind(name), /unavailable/);
+      assert.deepEqual([scene.duties("tend"), scene.duties("expire")], [[name], []]);
+      scene.asked();
+      await other.remind(name);
+      assert.deepEqual(scene.asked(), ["register expire", "cancel tend"]);
+      assert.ok(!scene.keys.includes("head"));
+      const [clearing = ""] = scene.duties("expire");
+      assert.deepEqual(scene.reminders.get(clearing), { due: times.drop, period: times.drop / 8 });
+      await scene.advance(times.drop);
+      await other.remind(clearing);
+      assert.deepEqual([scene.keys, scene.reminders.size], [["tombstone"], 0]);
+      for (const one of [other, scene.host()]) await one.remind("tend-another");
+      assert.deepEqual([scene.keys, scene.reminders.size], [["tombstone"], 0]);
+    },
+  ],
+  [
+    "C6: where nothing stands any more, no head is written",
+    async (part) => {
+      const { scene, host, name } = await told(part, 2);
+      scene.rows.clear();
+      scene.next(/create .*rec\/3/, "lost", 1_000);
+      assert.deepEqual((await host.append("k3")).details, { outcome: "unknown" });
+      scene.hear();
+      await host.remind(name);
+      assert.deepEqual(scene.keys, []);
+    },
+  ],
+  [
+    "C10: keys that are older than both windows are forgotten when the head is written",
+    async (part) => {
+      const { scene, host } = await told(part, 1);
+      await host.actor.deactivate(ID);
+      const keys = scene.codec.openKeys(ID, scene.row("keys")?.value ?? new Uint8Array());
+      const head = scene.codec.decodeHead(ID, keys, scene.row("head")?.value ?? new Uint8Array());
+      const first = scene.codec.decode(ID, keys, scene.row("rec/1")?.value ?? new Uint8Array());
+      assert.ok(head !== undefined);
+      const version = limits.key_window_versions + 1;
+      const { bytes, entry } = scene.codec.encode(ID, keys, { ...first, version, items: [] }, []);
+      const used = new Keys();
+      for (let v = 1; v <= version; v++) used.add(keys.pseudonym("key", String(v)), v, entry.at);
+      const state = { ...head.state, version, digest: entry.digest, keys: used };
+      scene.set(`rec/${version}`, bytes);
+      scene.set("head", scene.codec.encodeHead(ID, keys, state, head.sealed));
+      await scene.advance(limits.key_window_ms + 1_000);
+      const stranger = scene.host();
+      assert.equal((await stranger.append("next")).version, version + 1);
+      await stranger.actor.deactivate(ID);
+      const after = scene.codec.decodeHead(ID, keys, scene.row("head")?.value ?? new Uint8Array());
+      assert.deepEqual(
+        [1, 2, 3].map((v) => after?.state.keys.versionOf(keys.pseudonym("key", String(v)))),
+        [undefined, undefined, 3],
+      );
+    },
+  ],
+];
