@@ -77,6 +77,7 @@ type Found = {
 };
 /** Records, and the two that say whether records may have been dropped, of one bulk read. */
 type Round = { readonly tombstone: Stored | undefined; readonly page: Stored | undefined; readonly rows: Rows };
+type Begun = Round & { readonly folded: Folded };
 
 class Loading {
   readonly #a: Activation;
@@ -99,7 +100,7 @@ class Loading {
   async run(hot: Hot, found: Found): Promise<Loaded> {
     let at = proofNow(this.#ports.clock);
     let { folded, tombstone, page, rows } = await this.#begin(hot, found);
-    let gap = "";
+    let gap: string | undefined;
     for (let round = 0; round < limits.load_rounds; round++) {
       const read = await this.#readRecords(folded.state, rows);
       folded = { ...folded, state: read.state };
@@ -109,7 +110,7 @@ class Loading {
       else if (tombstone !== undefined) return this.#done({ ...folded, state: this.#ended(folded.state) }, at, true);
       else if (stable && read.gap === undefined) return this.#done(folded, at, false);
       else if (stable) throw read.gap;
-      gap = read.gap?.message ?? "";
+      gap = read.gap?.message;
       at = proofNow(this.#ports.clock);
       ({ tombstone, page, rows } = await this.#readOn(folded));
     }
@@ -131,16 +132,16 @@ class Loading {
   }
 
   /** From the head on, if it can be gone by, else from the beginning. */
-  async #begin(hot: Hot, found: Found): Promise<Round & { readonly folded: Folded }> {
+  async #begin(hot: Hot, found: Found): Promise<Begun> {
     const hint = found.head === undefined ? undefined : decodeHead(this.#ports.codec, this.#a, this.#keys, found.head.value);
     const atHead = hint === undefined ? undefined : await this.#beginAt(hint, hot, found);
-    if (hint !== undefined && atHead !== undefined) return { folded: hint, ...atHead };
+    if (atHead !== undefined) return atHead;
     const folded = this.#nothing();
     return { folded, ...(await this.#readOn(folded, await found.reading)) };
   }
 
   /** What comes after the head, if the record that it names stands and is the same: it is only a hint. */
-  async #beginAt(hint: Folded, hot: Hot, { early, reading: before, needs }: Found): Promise<Round | undefined> {
+  async #beginAt(hint: Folded, hot: Hot, { early, reading: before, needs }: Found): Promise<Begun | undefined> {
     const { state, sealed } = hint;
     const besides = range(early.length + 1, Math.min(needs, state.version - 1, recordsPerBulk(state) - limits.records_beyond_head - 1));
     const reading = this.#readRound([...besides, ...range(state.version, state.version + limits.records_beyond_head)], sealed);
@@ -149,11 +150,11 @@ class Loading {
     const { rows, ...ends } = await reading;
     this.#keepBesides(hot, hint, rows);
     this.#a.head = state.version;
-    const [, bytes] = rows[besides.length] ?? [];
+    const bytes = rows[besides.length]?.[1];
     const named = bytes === undefined ? undefined : this.#decode(state.version, bytes);
     if (named === undefined || named.digest !== state.digest) return undefined;
-    if (state.version > sealed.to) this.#besides.put(named);
-    return { ...ends, rows: rows.slice(besides.length + 1) };
+    this.#besides.put(named);
+    return { folded: hint, ...ends, rows: rows.slice(besides.length + 1) };
   }
 
   /** The records after those folded and those read. */
@@ -175,9 +176,7 @@ class Loading {
     const unknown: Standing[] = [];
     for (const [version, bytes] of rows) {
       if (version <= sealed.to || version >= state.version || bytes === undefined) continue;
-      const entry = hot.get(this.#a.id, version);
-      if (entry === undefined) unknown.push([version, bytes]);
-      else this.#besides.put(entry);
+      if (hot.get(this.#a.id, version) === undefined) unknown.push([version, bytes]);
     }
     for (const entry of this.#decodeAll(unknown)) this.#besides.put(entry);
   }
@@ -285,7 +284,7 @@ export async function proveTail(a: Activation, loaded: Loaded, ports: Ports, cal
   const keys = [keyOf.record(a.id, loaded.state.version + 1)];
   if (!young) keys.push(keyOf.tombstone(a.id), keyOf.page(a.id, loaded.sealed.page + 1));
   const found = await ports.store.read(keys, call);
-  const stands = found.every((row) => row === undefined) && (young || isYoung(proven, ports));
+  const stands = found.every((row) => row === undefined) && isYoung(proven, ports);
   a.loaded = stands ? { ...loaded, proven, unsealed: young ? loaded.unsealed : proven } : undefined;
   return a.loaded;
 }

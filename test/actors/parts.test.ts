@@ -6,6 +6,7 @@ import { acknowledgingClaims } from "./acknowledging-claims.ts";
 import { commitClaims } from "./commit-claims.ts";
 import { clearingClaims, endingClaims } from "./ending-claims.ts";
 import { loadClaims } from "./load-claims.ts";
+import { loadingClaims } from "./loading-claims.ts";
 import { prepareClaims } from "./prepare-claims.ts";
 import { remindingClaims } from "./reminding-claims.ts";
 import { publishingClaims, tendingClaims } from "./tending-claims.ts";
@@ -18,6 +19,7 @@ const claims = [
   ...tendingClaims,
   ...remindingClaims,
   ...loadClaims,
+  ...loadingClaims,
 ];
 for (const [claim, holds] of claims) test(claim, () => holds({ ContextActor }));
 for (const [claim, holds] of publishingClaims) test(claim, () => holds({ tend }));

@@ -49,6 +49,8 @@ export class Scene {
   readonly published: ContextEvent[] = [];
   readonly reports: Report[] = [];
   readonly failures: string[] = [];
+  /** Whose trace each read of the store was part of. */
+  readonly traces: (string | undefined)[] = [];
   readonly settings: Settings = { dropDelayMs: times.drop, hotMs: times.hot, tendMs: times.tend, events: true };
   policy: Policy = {};
   readonly #hooks: Hook[] = [];
@@ -185,7 +187,8 @@ export class Scene {
       return true;
     };
     return {
-      read: async (keys) => {
+      read: async (keys, call) => {
+        this.traces.push(call?.traceparent);
         let found: (Stored | undefined)[] = [];
         const fate = await this.#request(`read ${keys.join(" ")}`, () => {
           found = keys.map((key) => this.rows.get(key));

@@ -5,6 +5,7 @@ import { commitClaims } from "../actors/commit-claims.ts";
 import { clearingClaims, endingClaims } from "../actors/ending-claims.ts";
 import { groupClaims } from "../actors/group-claims.ts";
 import { loadClaims } from "../actors/load-claims.ts";
+import { loadingClaims } from "../actors/loading-claims.ts";
 import { prepareClaims } from "../actors/prepare-claims.ts";
 import { queueClaims } from "../actors/queue-claims.ts";
 import { remindingClaims } from "../actors/reminding-claims.ts";
@@ -37,6 +38,7 @@ export async function broken(load: (path: string) => Promise<unknown>): Promise<
       ...endingClaims,
       ...remindingClaims,
       ...loadClaims,
+      ...loadingClaims,
     ].map(([claim, holds]) => [claim, () => holds({ ContextActor })] as const),
   ];
   // A thread waits for messages.
