@@ -2,11 +2,11 @@ import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /**
- * Tests of these files start whole installations on a real Dapr runtime: after all others, and two at a time, since for much of their time they wait
- * for reminders, leases and hosts that come back.
+ * Tests of these files start whole installations on a real Dapr runtime: after all others, and three at a time, since for much of their time they
+ * wait for reminders, leases and hosts that come back.
  */
 const real = "**/*.real.test.ts";
-/** These need two installations at once, and moments that are hard to hit on a machine that does something else as well. */
+/** These need two installations at once each, and moments that are hard to hit on a machine that does much else: those that wait beside the others. */
 const faults = "test/faults/*.real.test.ts";
 const outside = ["**/node_modules/**", "var/**", "bench/peers/**", "tools/dapr/**"];
 
@@ -31,7 +31,7 @@ export default defineConfig({
           name: "real",
           include: [real],
           exclude: [...outside, faults],
-          maxWorkers: 2,
+          maxWorkers: 3,
           testTimeout: 300_000,
           hookTimeout: 300_000,
           sequence: { groupOrder: 2 },
@@ -42,7 +42,7 @@ export default defineConfig({
           name: "faults",
           include: [faults],
           exclude: outside,
-          fileParallelism: false,
+          maxWorkers: 2,
           testTimeout: 300_000,
           hookTimeout: 300_000,
           sequence: { groupOrder: 3 },
