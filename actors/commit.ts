@@ -52,6 +52,8 @@ async function stands(a: Activation, loaded: Loaded, entry: Entry, bytes: Uint8A
     throw unknownOutcome();
   } catch (cause) {
     a.unsettled = proofNow(by.ports.clock);
+    // Under an old proof it may stand where the name has ended and its contents have gone: then somebody has to clear once more.
+    if (!isYoung(loaded.proven, by.ports)) await registerClearing(a, by.ports).catch(() => undefined);
     throw isUnavailable(cause) ? unknownOutcome(cause) : cause;
   }
 }

@@ -259,6 +259,36 @@ export const commitClaims: readonly Claim<Part>[] = [
     },
   ],
   [
+    "C1: a record that comes to stand behind the end of its name goes, though its sender was away for so long that it never heard of it",
+    async (part) => {
+      for (const reminders of ["there", "away"]) {
+        const { scene, host } = await standing(part, 1);
+        const other = scene.host();
+        await other.configure("ttl", 1_000);
+        scene.next(/create .*rec\/3/, async (apply) => {
+          await scene.advance(2_000);
+          assert.equal((await other.read()).code, "expired");
+          for (let i = 0; i < 3; i++) {
+            await scene.advance(times.drop);
+            for (const name of [...scene.duties("expire"), ...scene.duties("tend")]) await other.remind(name);
+          }
+          assert.deepEqual([scene.keys, scene.reminders.size], [["tombstone"], 0]);
+          apply();
+          if (reminders === "away") scene.next(/register expire/, "lost");
+          return "unheard";
+        });
+        assert.deepEqual((await host.append("mine")).details, { outcome: "unknown" });
+        assert.deepEqual(scene.keys, ["rec/3", "tombstone"]);
+        assert.equal(scene.duties("expire").length, reminders === "there" ? 1 : 0);
+        for (let i = 0; i < 2; i++) {
+          for (const name of scene.duties("expire")) await other.remind(name);
+          await scene.advance(times.drop);
+        }
+        assert.deepEqual(scene.keys, reminders === "there" ? ["tombstone"] : ["rec/3", "tombstone"]);
+      }
+    },
+  ],
+  [
     "once a record was created, a store that cannot be read leaves its fate unknown, not undone",
     async (part) => {
       for (const what of [/read .*page\/1/, /read .*tombstone/]) {
