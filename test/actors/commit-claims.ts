@@ -1,4 +1,4 @@
-import { assert, type Claim } from "./claims.ts";
+import { assert, type Claim, slowly } from "./claims.ts";
 import { type Part, type Scene, type SceneHost, standing, times } from "./scene.ts";
 
 const HALF = times.drop / 2;
@@ -274,7 +274,7 @@ export const commitClaims: readonly Claim<Part>[] = [
           }
           assert.deepEqual([scene.keys, scene.reminders.size], [["tombstone"], 0]);
           apply();
-          if (reminders === "away") scene.next(/register expire/, "lost");
+          scene.next(/register expire/, reminders === "away" ? "lost" : slowly);
           return "unheard";
         });
         assert.deepEqual((await host.append("mine")).details, { outcome: "unknown" });
