@@ -68,8 +68,9 @@ export class FloorClient {
     this.#turn = JSON.stringify({ text: "x".repeat(turnBytes) });
   }
 
-  async write(written: Growing): Promise<void> {
-    const answer = await this.#caller.call("Floor", written.id, "write", this.#turn);
+  /** "group": together with others' writes, as far as there are any. */
+  async write(written: Growing, how: "write" | "group" = "write"): Promise<void> {
+    const answer = await this.#caller.call("Floor", written.id, how, this.#turn);
     if (answer !== `{"ok":true,"version":${written.version + 1}}`) throw new Error(`the floor answered ${answer}`);
     written.version++;
   }

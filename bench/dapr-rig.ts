@@ -80,6 +80,7 @@ async function startFloor(cluster: Cluster, host: Host, daprd: string, recordByt
       DAPR_HTTP_PORT: String(app.daprHTTPPort),
       DAPR_API_TOKEN: cluster.secrets.daprApiToken,
       FLOOR_BYTES: String(recordBytes),
+      FLOOR_SEVERAL: cluster.kind === "redis" ? "post" : "transaction",
     },
     cwd: app.appDirPath,
     logFile: join(cluster.dataDir, "logs", `${FLOOR_ID}.log`),

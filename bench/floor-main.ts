@@ -5,7 +5,15 @@ import type { AddressInfo } from "node:net";
 import { startLocalSidecar } from "../dapr/local.ts";
 import { serveFloor } from "./floor.ts";
 
-const { APP_PORT = "0", DAPR_HTTP_PORT = "0", DAPR_API_TOKEN = "", FLOOR_STORE = "store", FLOOR_BYTES = "1024", FLOOR_LOCAL } = process.env;
+const {
+  APP_PORT = "0",
+  DAPR_HTTP_PORT = "0",
+  DAPR_API_TOKEN = "",
+  FLOOR_STORE = "store",
+  FLOOR_BYTES = "1024",
+  FLOOR_SEVERAL,
+  FLOOR_LOCAL,
+} = process.env;
 
 let sidecarUrl = `http://127.0.0.1:${DAPR_HTTP_PORT}`;
 const server = serveFloor({
@@ -14,6 +22,7 @@ const server = serveFloor({
   sidecarToken: DAPR_API_TOKEN,
   store: FLOOR_STORE,
   recordBytes: Number(FLOOR_BYTES),
+  several: FLOOR_SEVERAL === "post" ? "post" : "transaction",
 });
 await once(server, "listening");
 const local = FLOOR_LOCAL === undefined ? undefined : await startLocal(FLOOR_LOCAL);

@@ -1,5 +1,6 @@
 // The floor: the least that an actor application can do on the same path. A node:http server with none of our code in it, which answers
 //   write    one create-only write of `recordBytes` random bytes, as base64 in JSON, under a key of its own: a record at rest, and nothing else
+//   group    the same, together with those of other calls that came while the last such request was under way
 //   load     the reads of a cold load, one after another, undecoded: body {"steps":[{"keys":[…]} or {"key":…}, …],"answer":n}, answered with
 //            what the n-th step said
 //   answer   no store at all: body {"bytes":n}, answered with so many
@@ -14,15 +15,19 @@ export interface FloorOptions {
   readonly sidecarToken: string;
   readonly store: string;
   readonly recordBytes: number;
+  /** Which request writes several keys: whichever is fast on that store. */
+  readonly several: "transaction" | "post";
 }
 
+type Waiting = { readonly row: string; readonly done: (failure: string | undefined) => void };
 type Step = { readonly keys: readonly string[] } | { readonly key: string };
 
-const PATH = /^\/actors\/Floor\/([^/]+)\/method\/(write|load|answer)$/;
+const PATH = /^\/actors\/Floor\/([^/]+)\/method\/(write|group|load|answer)$/;
 /** SQLite answers "database is locked" under load; whoever wants the write done asks again. */
 const ATTEMPTS = 20;
 const CONNECTIONS = 128;
 const VALUES = 64;
+const GROUP = 128;
 
 /** Listens as soon as it is called. Closing the server ends it. */
 export function serveFloor(options: FloorOptions): Server {
@@ -42,6 +47,8 @@ class Floor {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #values: readonly string[];
   readonly #written = new Map<string, number>();
+  readonly #waiting: Waiting[] = [];
+  #flying = false;
   #sidecar: Pool | undefined;
 
   constructor(options: FloorOptions) {
@@ -54,7 +61,7 @@ class Floor {
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [, id = "", method] = PATH.exec(request.url ?? "") ?? [];
     const body = await bodyOf(request);
-    if (method === "write") return send(response, await this.#write(id));
+    if (method === "write" || method === "group") return send(response, await this.#write(id, method));
     if (method === "load") {
       const { steps, answer } = JSON.parse(body.toString()) as { steps: Step[]; answer: number };
       return send(response, await this.#load(steps, answer));
@@ -64,14 +71,40 @@ class Floor {
     send(response, JSON.stringify(request.url === "/dapr/config" ? config : request.url === "/dapr/subscribe" ? [] : {}));
   }
 
-  async #write(id: string): Promise<string> {
+  async #write(id: string, how: "write" | "group"): Promise<string> {
     const version = (this.#written.get(id) ?? 0) + 1;
     this.#written.set(id, version);
-    const row = `[{"key":"${id}/rec/${version}","value":"${this.#values[version % VALUES]}","options":{"concurrency":"first-write"}}]`;
+    const row = `{"key":"${id}/rec/${version}","value":"${this.#values[version % VALUES]}","options":{"concurrency":"first-write"}}`;
+    const failure = how === "write" ? await this.#store([row]) : await this.#storeWithOthers(row);
+    return failure ?? `{"ok":true,"version":${version}}`;
+  }
+
+  #storeWithOthers(row: string): Promise<string | undefined> {
+    return new Promise((done) => {
+      this.#waiting.push({ row, done });
+      if (!this.#flying) void this.#fly();
+    });
+  }
+
+  async #fly(): Promise<void> {
+    this.#flying = true;
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting.splice(0, GROUP);
+      const failure = await this.#store(group.map(({ row }) => row));
+      for (const { done } of group) done(failure);
+    }
+    this.#flying = false;
+  }
+
+  /** Undefined where they were written. */
+  async #store(rows: readonly string[]): Promise<string | undefined> {
+    const transaction = rows.length > 1 && this.#options.several === "transaction";
+    const operations = rows.map((row) => `{"operation":"upsert","request":${row}}`);
+    const body = transaction ? `{"operations":[${operations.join(",")}]}` : `[${rows.join(",")}]`;
     for (let attempt = 1; ; attempt++) {
-      const { status, body } = await this.#ask("POST", this.#state, row);
-      if (status === 204) return `{"ok":true,"version":${version}}`;
-      if (attempt === ATTEMPTS) return JSON.stringify({ ok: false, status, message: body.toString().slice(0, 500) });
+      const answer = await this.#ask("POST", transaction ? `${this.#state}/transaction` : this.#state, body);
+      if (answer.status === 204) return undefined;
+      if (attempt === ATTEMPTS) return JSON.stringify({ ok: false, status: answer.status, message: answer.body.toString().slice(0, 500) });
     }
   }
 

@@ -15,8 +15,9 @@ import type { HostSettings, Rig, RigOptions, Store } from "./rig.ts";
 import { mergeRows, type Row, readRows } from "./rows.ts";
 import { tableOf, writeTable } from "./table.ts";
 
-/** With events on only so many callers: what events cost is CPU, and with fewer there is some to spare. */
-const CALLERS_WITH_EVENTS = 64;
+/** So many make groups; and with events on only so many, since what events cost is CPU, and with fewer there is some to spare. */
+const CALLERS_IN_GROUPS = 64;
+const grouped = { measure: "commit v a bare group commit", callers: [CALLERS_IN_GROUPS], turns: "all", floor: "group" } as const;
 const CALLERS_AT_BIRTH = [1, 16];
 
 interface Run {
@@ -75,14 +76,16 @@ async function measureStore(store: Store, run: Run): Promise<Row[]> {
   const rows: Row[] = [];
   if (asked("commit", "load", "growth", "hot"))
     await withRig(store, { events: false }, run, async (rig) => {
-      if (asked("commit")) rows.push(...(await measureCommits(rig, { measure: "commit", callers, turns: "all" }, plan, say)));
+      if (asked("commit"))
+        rows.push(...(await measureCommits(rig, { measure: "commit", callers, turns: "all", floor: "write" }, plan, say)));
+      if (asked("commit") && callers.includes(CALLERS_IN_GROUPS)) rows.push(...(await measureCommits(rig, grouped, plan, say)));
       if (asked("load")) rows.push(...(await measureLoads(rig, plan, say)));
       if (asked("growth")) rows.push(...(await measureGrowth(rig, plan, say)));
       if (asked("hot")) rows.push(...(await measureHotReads(rig, say)));
     });
-  if (asked("commit") && callers.includes(CALLERS_WITH_EVENTS))
+  if (asked("commit") && callers.includes(CALLERS_IN_GROUPS))
     await withRig(store, { events: true }, run, async (rig) => {
-      const commits = { measure: "commit with events", callers: [CALLERS_WITH_EVENTS], turns: "all" } as const;
+      const commits = { measure: "commit with events", callers: [CALLERS_IN_GROUPS], turns: "all", floor: "write" } as const;
       rows.push(...(await measureCommits(rig, commits, plan, say)));
     });
   if (asked("birth", "live"))
@@ -90,7 +93,7 @@ async function measureStore(store: Store, run: Run): Promise<Row[]> {
       if (asked("live")) rows.push(...(await measureLive(rig, plan, say)));
       // Last: each of these contexts is tended a minute later.
       if (asked("birth"))
-        rows.push(...(await measureCommits(rig, { measure: "birth", callers: CALLERS_AT_BIRTH, turns: "one" }, plan, say)));
+        rows.push(...(await measureCommits(rig, { measure: "birth", callers: CALLERS_AT_BIRTH, turns: "one", floor: "write" }, plan, say)));
     });
   return rows;
 }

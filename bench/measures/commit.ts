@@ -15,18 +15,20 @@ export interface Commits {
   readonly callers: readonly number[];
   /** How many turns a context gets: all of its loop's, or one. */
   readonly turns: "all" | "one";
+  /** Whether the floor writes each record by itself, or those that come together in one request. */
+  readonly floor: "write" | "group";
 }
 
 /** Runs both until their code is compiled. */
 export async function warmUp(rig: Rig, { warmUp: { callers, ms }, ebbMs }: Plan): Promise<void> {
-  for (const grow of [turnOf(rig), writeOf(rig)]) await runLoops(loops(callers, "all", grow), { warmMs: 0, ms });
+  for (const grow of [turnOf(rig), writeOf(rig, "write")]) await runLoops(loops(callers, "all", grow), { warmMs: 0, ms });
   await sleep(ebbMs);
 }
 
 /** Ours and the floor's next to each other, each round in the other order: the machine is faster in one minute than in another. */
 export async function measureCommits(
   rig: Rig,
-  { measure, callers, turns }: Commits,
+  { measure, callers, turns, floor: how }: Commits,
   plan: Plan,
   report: (line: string) => void,
 ): Promise<Row[]> {
@@ -37,7 +39,7 @@ export async function measureCommits(
       await sleep(plan.ebbMs);
       return sample;
     },
-    floor: (c: number) => runLoops(loops(c, turns, writeOf(rig)), plan.floor, [() => cpuOf(rig.floorPid()), ofUs]),
+    floor: (c: number) => runLoops(loops(c, turns, writeOf(rig, how)), plan.floor, [() => cpuOf(rig.floorPid()), ofUs]),
   };
   const samples = new Map(callers.map((c) => [c, { ours: [] as Sample[], floor: [] as Sample[] }]));
   for (let round = 1; round <= plan.rounds; round++)
@@ -64,9 +66,9 @@ const turnOf =
   (context) =>
     rig.client.append(context);
 const writeOf =
-  (rig: Rig): Grow =>
+  (rig: Rig, how: Commits["floor"]): Grow =>
   (written) =>
-    rig.floor.write(written);
+    rig.floor.write(written, how);
 
 function rowsOf(measure: string, store: string, c: number, ours: readonly Sample[], floors: readonly Sample[]): Row[] {
   const row = (name: string, unit: string, figure: (sample: Sample) => number | undefined): Row[] =>
