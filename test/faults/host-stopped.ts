@@ -16,6 +16,8 @@ const MOMENT_MS = 150;
 const EVERY_MS = 50;
 const SEEN_MS = 2_000;
 const PATIENCE_MS = 15_000;
+/** The reminder that clears may meet a host that stands still again, for a round or two, before it fires where somebody hears it. */
+const GONE_MS = 60_000;
 
 type Zombie = { readonly context: string; readonly ends: boolean };
 
@@ -97,7 +99,7 @@ async function goOn(stage: Stage, second: FaultHost, { context, ends }: Zombie):
 /** Whether a late write landed behind the end of a name; in any case nothing of it stays. */
 async function isCleared(stage: Stage, second: FaultHost, context: string): Promise<boolean> {
   const landed = await becomes(stage, second, context, true, SEEN_MS);
-  const gone = !landed || (await becomes(stage, second, context, false, PATIENCE_MS));
+  const gone = !landed || (await becomes(stage, second, context, false, GONE_MS));
   stage.claim(gone, `${context}: what was written behind the end of its name does not stay (C5)`);
   return landed;
 }
