@@ -164,4 +164,18 @@ export const prepareClaims: readonly Claim<Part>[] = [
       assert.equal((await about(more.scene.host(), "of ann", "ann")).version, 2);
     },
   ],
+  [
+    "the tenant's time to live is in the first record, though the key table of an attempt that came to nothing stands already",
+    async (part) => {
+      const scene = new Scene(part);
+      scene.next(/create .*rec\/1/, "lost", 1_000);
+      assert.equal((await scene.host().append("nothing")).code, "unavailable");
+      scene.hear();
+      assert.deepEqual(scene.keys, ["keys"]);
+      scene.policy = { ttl: { ms: 5_000, from: "creation" } };
+      assert.equal((await scene.host().append("k1")).version, 1);
+      await scene.advance(5_001);
+      assert.equal((await scene.host().read()).code, "expired");
+    },
+  ],
 ];
