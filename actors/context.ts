@@ -68,8 +68,9 @@ export class ContextActor implements ActorType {
     const duty = dutyOf(reminder);
     const work = (call: Call) =>
       a.queue.run(async () => {
-        if (duty === "tend") await tend(a, reminder, this.#world, this.#aftermath, forOneTurn(call, ports.clock));
-        if (duty === "expire") await expire(a, reminder, this.#world, forOneTurn(call, ports.clock));
+        const timed = forOneTurn(call, ports.clock);
+        if (duty === "tend") await tend(a, reminder, this.#world, this.#aftermath, timed);
+        if (duty === "expire") await expire(a, reminder, this.#world, timed);
       }, call.signal);
     const attributes = { "strata.reminder": duty ?? "(other)" };
     const refused = await ports.tracing.span(`${CONTEXT} reminder`, call, work, { attributes });

@@ -18,8 +18,8 @@ export async function prepare(a: Activation, loaded: Loaded, draft: Draft, world
   const birth = draft.version === 1 && a.defaults === undefined;
   const subjects = [...new Set(draft.items.flatMap((item) => item.subjects))];
   const rooted = loaded.keys.hasRoots(subjects);
-  const known = loaded.keys.countWith(subjects);
-  if (!rooted && known > limits.subjects_per_context)
+  const known = rooted ? 0 : loaded.keys.countWith(subjects);
+  if (known > limits.subjects_per_context)
     return refuse(
       "too_large",
       `the context would be about ${known} subjects; at most ${limits.subjects_per_context}. Begin another context`,

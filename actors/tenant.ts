@@ -5,7 +5,7 @@ import { isExpired } from "../core/context.ts";
 import { knownState } from "../core/directory.ts";
 import type { State } from "../core/state.ts";
 import type { DirectoryState, Report, TenantCommand } from "../protocol/contract.ts";
-import { ContextError, type Refusal, refuse } from "../protocol/errors.ts";
+import { ContextError, isUnavailable, type Refusal, refuse } from "../protocol/errors.ts";
 import { type ContextId, contextId, TenantId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import { Policy } from "../protocol/policy.ts";
@@ -148,7 +148,7 @@ export class TenantActor implements ActorType {
       return (await load(new Activation(id), this.#ports, new Hot({ bytes_hot: 0 }), call)).state;
     } catch (reason) {
       // A store that does not answer says nothing of any context, so nothing true can be listed.
-      if (reason instanceof ContextError && reason.code === "unavailable") throw reason;
+      if (isUnavailable(reason)) throw reason;
       this.#ports.events.failed(id, "list", reason);
       return undefined;
     }

@@ -13,8 +13,8 @@ const goUnits: Readonly<Record<string, number>> = {
 };
 const goPart = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/y;
 
-/** Go counts a duration in int64 nanoseconds. */
-const longestGoMs = 2 ** 63 / 1e6;
+/** Go counts a duration in int64 nanoseconds: some 292 years. */
+export const longestGoMs = 2 ** 63 / 1e6;
 /** No calendar of ours reaches further. */
 const longestIsoYears = 10_000;
 

@@ -1,7 +1,7 @@
 // CloudEvents 1.0 as daprd makes and reads them.
 
 import type { Die } from "../../actors/ports.ts";
-import { goDuration } from "./durations.ts";
+import { goDuration, longestGoMs } from "./durations.ts";
 import { GoJsonError, isObject, member, parsePrecisely, TooMuchJson, writeGoJson } from "./go-json.ts";
 import { seconds } from "./state.ts";
 import { uuid } from "./uuid.ts";
@@ -102,9 +102,6 @@ export function aroundRaw(data: Uint8Array, pubsub: string, topic: string, die: 
   });
 }
 
-/** The longest that Go's int64 of nanoseconds holds, some 292 years. */
-const longestMs = 2 ** 63 / 1e6;
-
 /** ms; `undefined` where none is given or it is not above zero. */
 function timeToLive(metadata: Readonly<Record<string, string>>): number | undefined {
   const given = member(metadata, "ttl") ?? member(metadata, "ttlInSeconds");
@@ -112,7 +109,7 @@ function timeToLive(metadata: Readonly<Record<string, string>>): number | undefi
   const duration = goDuration(given);
   if (duration !== undefined && given !== "0") return Math.max(duration, 0);
   const whole = /^[+-]?\d+$/.test(given) ? Number(given) : 0;
-  return whole > 0 ? Math.min(whole * 1_000, longestMs) : undefined;
+  return whole > 0 ? Math.min(whole * 1_000, longestGoMs) : undefined;
 }
 
 /** Throws GoJsonError for a value that is no boolean as Go reads them. */
