@@ -2,12 +2,13 @@
 
 import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
+import { Pool } from "undici";
 import { z } from "zod";
 import { type ContextMethod, Refused, replies, type TenantMethod } from "../protocol/contract.ts";
 import type { Code } from "../protocol/errors.ts";
 import { JsonError, type RawAt, readJson, writeJson } from "../protocol/json.ts";
 import { type Limits, limits } from "../protocol/limits.ts";
-import { PastLimit, type Posted, Poster } from "./post.ts";
+import { type Exchanged, exchange, noPartialTimeouts, PastLimit } from "./exchange.ts";
 
 /** How often a call is tried, and how long at first and at most is waited in between. */
 export type Patience = Pick<Limits, "caller_attempts" | "caller_attempts_at_first" | "caller_pause_ms" | "caller_pause_max_ms">;
@@ -50,20 +51,26 @@ const rawAt: RawAt = { keys: new Set(["value", "arguments", "meta"]), under: new
 /** Safe to send again, because every change of a context carries a key, and one of a tenant is the same twice. */
 const passing: readonly CallError["code"][] = ["overloaded", "unavailable", "internal", "unreachable", "runtime"];
 
+const within = { withinMs: limits.caller_call_ms, bytes: limits.caller_bytes_per_reply };
+
 type Answer<T> = { readonly reply: T } | { readonly error: CallError; readonly retryAfterMs?: number | undefined };
 
 export class Client {
   readonly #options: ClientOptions;
   readonly #patience: Patience;
-  readonly #poster: Poster;
+  readonly #pool: Pool;
+  readonly #path: string;
+  readonly #headers: Readonly<Record<string, string>>;
   #answered = false;
 
   constructor(options: ClientOptions) {
     const { url, token, patience = limits } = options;
     this.#options = options;
     this.#patience = patience;
-    const headers = token === undefined ? {} : { "dapr-api-token": token };
-    this.#poster = new Poster(url, headers, { withinMs: limits.caller_call_ms, bytes: limits.caller_bytes_per_reply });
+    const { origin, pathname } = new URL(url);
+    this.#pool = new Pool(origin, { ...noPartialTimeouts, connectTimeout: within.withinMs });
+    this.#path = `${pathname.replace(/\/$/, "")}/v1.0/actors`;
+    this.#headers = { "content-type": "application/json", ...(token === undefined ? {} : { "dapr-api-token": token }) };
   }
 
   get aborted(): boolean {
@@ -78,6 +85,19 @@ export class Client {
   /** As `call`, of a tenant. */
   callTenant<M extends TenantMethod>(tenant: string, method: M, args: Readonly<Record<string, unknown>>): Promise<Reply<`tenant.${M}`>> {
     return this.#repeat(`Tenant/${encodeURIComponent(tenant)}/method/${method}`, `tenant.${method}`, args);
+  }
+
+  /** The contexts of a tenant, page by page in the order of their names. */
+  async *listPages(tenant: string, filter: Readonly<Record<string, unknown>>): AsyncGenerator<Reply<"tenant.list">> {
+    for (let after = ""; ; ) {
+      const page = await this.callTenant(tenant, "list", { ...filter, ...(after === "" ? {} : { after }) });
+      yield page;
+      if (page.next === undefined) return;
+      // Else whoever answers could keep us for ever.
+      if (page.next <= after)
+        throw new CallError("runtime", `a page of ${tenant}'s contexts ends at "${page.next}", the one before at "${after}"`);
+      after = page.next;
+    }
   }
 
   async #repeat<M extends keyof typeof replies>(path: string, name: M, args: Readonly<Record<string, unknown>>): Promise<Reply<M>> {
@@ -104,17 +124,19 @@ export class Client {
 
   async #send<M extends keyof typeof replies>(path: string, name: M, body: string): Promise<Answer<Reply<M>>> {
     const { url, signal } = this.#options;
-    let posted: Posted;
+    let answer: Exchanged;
     try {
-      posted = await this.#poster.post(`/v1.0/actors/${path}`, body, signal);
+      const request = { method: "POST", path: `${this.#path}/${path}`, headers: this.#headers, body } as const;
+      answer = await exchange(this.#pool, request, within, signal);
     } catch (error) {
       signal?.throwIfAborted();
       return { error: unanswered(url, error) };
     }
     this.#answered = true;
-    if (posted.status !== 200) return { error: unlikeStrata(this.#options, posted) };
+    const text = answer.body.toString();
+    if (answer.status !== 200) return { error: unlikeStrata(this.#options, answer.status, text) };
     try {
-      return answerIn(name, posted.text);
+      return answerIn(name, text);
     } catch (error) {
       if (!(error instanceof JsonError)) throw error;
       return { error: new CallError("runtime", `${url} answered 200 with something that is no reply: ${error.message}`) };
@@ -141,7 +163,7 @@ function answerIn<M extends keyof typeof replies>(method: M, text: string): Answ
 const Failure = z.object({ errorCode: z.string(), message: z.string().default("") });
 
 /** Another status than 200 is the sidecar's own, or that of something else which answers at the URL. */
-function unlikeStrata({ url, token, grant }: ClientOptions, { status, text }: Posted): CallError {
+function unlikeStrata({ url, token, grant }: ClientOptions, status: number, text: string): CallError {
   if (status === 401) return new CallError("unauthorized", `${url} answered 401: ${token === undefined ? NO_TOKEN : WRONG_TOKEN}`);
   const failure = failureIn(text);
   const said = withoutSecrets(failure?.message ?? text, [grant, token]).slice(0, limits.caller_chars_shown);

@@ -61,6 +61,8 @@ export const limits = {
   /** Group commit keeps the number of calls under way small. */
   store_connections: 128,
   store_idle_ms: 60_000,
+  /** A whole first bulk of the largest records fits; a text of more would be past V8's strings. */
+  store_bytes_per_answer: 256 * MiB,
 
   // Group commit (C4).
   records_per_group: 128,
@@ -234,6 +236,8 @@ export function checkLimits(l: Limits = limits): void {
     l.bytes_per_turn > l.bytes_per_group && "bytes_per_turn > bytes_per_group: a record would fit in no group",
     l.bytes_per_turn > l.bytes_per_reply && "bytes_per_turn > bytes_per_reply: a turn could not be read back",
     l.hot_ms * 2 > l.drop_delay_ms && "hot_ms > drop_delay_ms / 2: a hot read would outlive the proof of its tail (C5, C8)",
+    l.records_per_first_bulk * l.bytes_per_turn * 1.5 > l.store_bytes_per_answer &&
+      "records_per_first_bulk * bytes_per_turn * 1.5 > store_bytes_per_answer: a bulk of the largest records could not be read",
     l.store_call_ms >= l.turn_deadline_ms && "store_call_ms >= turn_deadline_ms: one slow call would use up a turn",
     l.head_every_versions > l.key_window_versions && "head_every_versions > key_window_versions",
     l.list_default > l.contexts_per_list && "list_default > contexts_per_list",

@@ -8,7 +8,6 @@ import { Keyring, parseRootKeys } from "../../stores/keyring.ts";
 import type { CallersSidecar } from "../caller/config.ts";
 import { type Asked, readCommand, readRootKey, usage } from "./config.ts";
 import { claimsFrom, explainToken } from "./grant.ts";
-import { listContexts } from "./list.ts";
 
 /** An operator waits in front of it, so it gives up sooner than an import does. */
 const patience = { ...limits, caller_attempts: 4 };
@@ -62,8 +61,8 @@ async function run({ command, json, keyFile }: Asked): Promise<void> {
     }
     case "list": {
       const { tenant, sidecar, filter } = command;
-      for await (const context of listContexts(client(tenant, sidecar), tenant, filter))
-        say(`${context.name}\t${context.state}\t${context.version}\t${context.at ?? "-"}`, context);
+      for await (const { contexts } of client(tenant, sidecar).listPages(tenant, filter))
+        for (const context of contexts) say(`${context.name}\t${context.state}\t${context.version}\t${context.at ?? "-"}`, context);
       return;
     }
   }

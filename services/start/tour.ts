@@ -1,6 +1,6 @@
 // What `npm start` shows once it serves: that what was imported is there, at any version and time, and that its chain verifies.
 
-import type { Client } from "../../dapr/client.ts";
+import type { Client, Reply } from "../../dapr/client.ts";
 import { type ContextName, contextId, type TenantId } from "../../protocol/ids.ts";
 
 /** More contexts than these are not counted: a start must not take the longer the more there is. */
@@ -41,19 +41,17 @@ export async function takeTour(client: Client, tenant: TenantId): Promise<Tour |
   };
 }
 
-type Listed = { readonly name: string; readonly version: number };
+type Listed = Reply<"tenant.list">["contexts"][number];
 
 /** The first of the live contexts. */
 async function listSome(client: Client, tenant: TenantId): Promise<{ readonly contexts: readonly Listed[]; readonly more: boolean }> {
-  const contexts: Listed[] = [];
-  let after: string | undefined;
-  for (let page = 0; page < PAGES; page++) {
-    const listed = await client.callTenant(tenant, "list", { state: "live", after });
-    contexts.push(...listed.contexts);
-    after = listed.next;
-    if (after === undefined) break;
+  const listed: Listed[] = [];
+  let pages = 0;
+  for await (const { contexts, next } of client.listPages(tenant, { state: "live" })) {
+    listed.push(...contexts);
+    if (++pages === PAGES) return { contexts: listed, more: next !== undefined };
   }
-  return { contexts, more: after !== undefined };
+  return { contexts: listed, more: false };
 }
 
 export async function isEmpty(client: Client, tenant: TenantId): Promise<boolean> {

@@ -5,7 +5,6 @@ import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { CallError, Client, sidecarUrl } from "../../dapr/client.ts";
-import { PastLimit, Poster } from "../../dapr/post.ts";
 
 const GRANT = "strata1.1.of-nobody.else";
 const TOKEN = "token-of-the-callers-sidecar";
@@ -84,23 +83,6 @@ test("the token goes with every call, and none where there is none", async () =>
   await heardFrom(listener);
   await heardFrom(listener, {});
   expect(sent).toEqual([TOKEN, undefined]);
-});
-
-test("an answer that is too long, or that does not end, is given up", async () => {
-  await using server = await serve((request, response) => {
-    response.writeHead(200);
-    if (request.url === "/long") response.end("x".repeat(2_000));
-    else response.write("begun");
-  });
-  const poster = (withinMs: number) => new Poster(server.url, {}, { withinMs, bytes: 1_000 });
-  const error = async (path: string, withinMs: number) =>
-    poster(withinMs)
-      .post(path, "{}", undefined)
-      .catch((reason: unknown) => reason);
-  const [long, endless] = [await error("/long", 30_000), await error("/endless", 50)];
-  expect(long).toBeInstanceOf(PastLimit);
-  expect(String(long)).toContain("an answer of more than 1000 bytes");
-  expect(String(endless)).toContain("no whole answer within 50 ms");
 });
 
 test("where nobody answers it says where it looked", async () => {

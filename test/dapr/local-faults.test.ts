@@ -2,39 +2,17 @@ import { afterEach, expect, test } from "vitest";
 import { systemDie } from "../../dapr/clock.ts";
 import { examineStore } from "../../dapr/examine.ts";
 import { drawn } from "../../dapr/local/faults.ts";
-import { type Faults, type LocalSidecar, startLocalSidecar } from "../../dapr/local.ts";
+import type { Faults, LocalSidecar } from "../../dapr/local.ts";
 import { Sidecar } from "../../dapr/sidecar.ts";
-import { SidecarApp } from "../suites/sidecar/app.ts";
 import { send } from "../suites/sidecar/client.ts";
+import { startScripted } from "./scripted.ts";
 
-const open: (() => Promise<void>)[] = [];
+const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
-  for (const close of open.splice(0)) await close();
+  for (const close of closing.splice(0).reverse()) await close();
 });
 
-async function start(faults: Partial<Faults>): Promise<{ app: SidecarApp; sidecar: LocalSidecar; problems: string[] }> {
-  const app = new SidecarApp();
-  app.config = { entities: ["Actor"] };
-  app.subscriptions = [{ pubsubname: "bus", topic: "t", route: "/in" }];
-  const appPort = await app.listen();
-  const problems: string[] = [];
-  const sidecar = await startLocalSidecar({
-    appId: "host",
-    appPort,
-    port: 0,
-    dataFile: ":memory:",
-    hostToken: "host",
-    components: { stateStores: ["store"], pubsubs: [{ name: "bus" }] },
-    faults,
-    onProblem: (what) => problems.push(what),
-  });
-  open.push(async () => {
-    await sidecar.close(0);
-    await app.close();
-  });
-  await sidecar.ready();
-  return { app, sidecar, problems };
-}
+const start = (faults: Partial<Faults>) => startScripted(closing, { faults });
 
 const headers = { "dapr-api-token": "host" };
 const save = (sidecar: LocalSidecar, key: string) =>
@@ -147,7 +125,7 @@ test("faults: transactions that overwrite despite first-write and stay half done
     return [answer.status, (await read(sidecar, key)).body, (await read(sidecar, `${key}-beside`)).status];
   };
   const host = new Sidecar({ url: sidecar.url, token: "host", timeoutMs: 5_000 });
-  open.push(() => host.close());
+  closing.push(() => host.close());
   const creating = async () => (await examineStore(host, "store", systemDie)).creating.several;
   expect([await race("a"), await half("half-a"), await creating()]).toEqual([20, [500, "1", 200], "post"]);
   sidecar.setFaults({ transactionsAsOnRedis: false });

@@ -12,6 +12,7 @@ import { type LocalSidecar, type LocalSidecarOptions, startLocalSidecar } from "
 import { instant, millis } from "../../protocol/units.ts";
 import { SidecarApp, type Subscribed } from "../suites/sidecar/app.ts";
 import { send } from "../suites/sidecar/client.ts";
+import { startScripted } from "./scripted.ts";
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -24,28 +25,8 @@ async function folder(): Promise<string> {
   return made;
 }
 
-async function start(options: Partial<LocalSidecarOptions> = {}, subscriptions: readonly Subscribed[] = []) {
-  const app = new SidecarApp();
-  app.config = { entities: ["Actor"] };
-  app.subscriptions = subscriptions;
-  const appPort = await app.listen();
-  closing.push(() => app.close());
-  const problems: string[] = [];
-  const all: LocalSidecarOptions = {
-    appId: "host",
-    appPort,
-    port: 0,
-    dataFile: ":memory:",
-    hostToken: "host",
-    components: { stateStores: ["store"], pubsubs: [{ name: "bus" }] },
-    onProblem: (what) => problems.push(what),
-    ...options,
-  };
-  const sidecar = await startLocalSidecar(all);
-  closing.push(() => sidecar.close(0));
-  await sidecar.ready();
-  return { app, sidecar, options: all, problems };
-}
+const start = (options: Partial<LocalSidecarOptions> = {}, subscriptions?: readonly Subscribed[]) =>
+  startScripted(closing, options, subscriptions);
 
 const headers = { "dapr-api-token": "host" };
 const publish = (sidecar: LocalSidecar, topic: string, body: string) => send(sidecar.url, `/v1.0/publish/bus/${topic}`, { headers, body });
@@ -131,7 +112,7 @@ test("health: it is not ready before the app was, and calls wait for the app", a
 });
 
 test("health: an app that goes away gets its messages and reminders when it is back", async () => {
-  const { app, sidecar } = await start({ appHealthEveryMs: 20 }, [{ pubsubname: "bus", topic: "t", route: "/in" }]);
+  const { app, sidecar } = await start({ appHealthEveryMs: 20 });
   app.healthy = false;
   await expect
     .poll(async () => JSON.parse((await send(sidecar.url, "/v1.0/metadata", { headers })).body).actorRuntime.hostReady)
@@ -185,7 +166,7 @@ test("limits: of a topic that nobody reads the newest messages are kept", async 
 
 test("limits: the bytes of all messages are bounded, whoever reads them, and come back when they are delivered", async () => {
   const limits = { sidecar_bytes_of_messages: 10_000, sidecar_bytes_of_kept: 10_000 };
-  const { app, sidecar } = await start({ limits }, [{ pubsubname: "bus", topic: "t", route: "/in" }]);
+  const { app, sidecar } = await start({ limits });
   const gate = app.hold("/in");
   const big = "x".repeat(4_000);
   expect([(await publish(sidecar, "t", big)).status, (await publish(sidecar, "elsewhere", big)).status]).toEqual([204, 204]);
@@ -248,7 +229,7 @@ test("limits: of a topic that nobody reads the newest are kept by their bytes to
 });
 
 test("limits: JSON of too many values is refused, not published as text", async () => {
-  const { app, sidecar } = await start({}, [{ pubsubname: "bus", topic: "t", route: "/in" }]);
+  const { app, sidecar } = await start({});
   const json = { ...headers, "content-type": "application/json" };
   const answer = await send(sidecar.url, "/v1.0/publish/bus/t", { headers: json, body: `[${"1,".repeat(200_000)}1]` });
   expect([answer.status, answer.code]).toEqual([500, "ERR_PUBSUB_CLOUD_EVENTS_SER"]);
@@ -257,7 +238,7 @@ test("limits: JSON of too many values is refused, not published as text", async 
 });
 
 test("limits: a message may live longer than any calendar reaches", async () => {
-  const { app, sidecar, problems } = await start({}, [{ pubsubname: "bus", topic: "t", route: "/in" }]);
+  const { app, sidecar, problems } = await start({});
   for (const ttl of ["9".repeat(15), "9".repeat(400), `${"9".repeat(30)}h`])
     expect((await send(sidecar.url, `/v1.0/publish/bus/t?metadata.ttlInSeconds=${ttl}`, { body: "x" })).status).toBe(204);
   await app.until(() => app.at("/in").length === 3, "all of them");

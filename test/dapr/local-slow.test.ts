@@ -2,37 +2,17 @@
 
 import { connect, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import { type LocalSidecar, startLocalSidecar } from "../../dapr/local.ts";
+import type { LocalSidecar } from "../../dapr/local.ts";
 import { type Limits, limits } from "../../protocol/limits.ts";
-import { SidecarApp } from "../suites/sidecar/app.ts";
 import { send } from "../suites/sidecar/client.ts";
+import { startScripted } from "./scripted.ts";
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-async function start(bounds: Partial<Limits>) {
-  const app = new SidecarApp();
-  app.config = { entities: ["Actor"] };
-  const appPort = await app.listen();
-  closing.push(() => app.close());
-  const problems: string[] = [];
-  const sidecar = await startLocalSidecar({
-    appId: "host",
-    appPort,
-    port: 0,
-    dataFile: ":memory:",
-    hostToken: "host",
-    maxBodyBytes: 1_000_000,
-    components: { stateStores: ["store"], pubsubs: [{ name: "bus" }] },
-    limits: bounds,
-    onProblem: (what) => problems.push(what),
-  });
-  closing.push(() => sidecar.close(0));
-  await sidecar.ready();
-  return { app, sidecar, problems };
-}
+const start = (bounds: Partial<Limits>) => startScripted(closing, { maxBodyBytes: 1_000_000, limits: bounds });
 
 /** What comes back over a connection until the other side ends it. */
 function speak(sidecar: LocalSidecar, text: string, allowHalfOpen = false): { readonly socket: Socket; readonly heard: Promise<string> } {
