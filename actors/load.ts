@@ -143,18 +143,29 @@ class Loading {
   /** What comes after the head, if the record that it names stands and is the same: it is only a hint. */
   async #beginAt(hint: Folded, hot: Hot, { early, reading: before, needs }: Found): Promise<Begun | undefined> {
     const { state, sealed } = hint;
-    const besides = range(early.length + 1, Math.min(needs, state.version - 1, recordsPerBulk(state) - limits.records_beyond_head - 1));
-    const reading = this.#readRound([...besides, ...range(state.version, state.version + limits.records_beyond_head)], sealed);
-    reading.catch(() => {}); // It is heard below, unless what was read before is broken.
+    const versions = range(early.length + 1, Math.min(needs, state.version - 1, recordsPerBulk(state)));
+    // Several bulk reads at once: while the sidecar is at the others, the first are decoded.
+    const apart = versions.length - (versions.length % limits.records_per_first_bulk);
+    const besides = this.#readBesides(hot, hint, versions.slice(0, apart));
+    const last = versions.slice(apart);
+    const reading = this.#readRound([...last, ...range(state.version, state.version + limits.records_beyond_head)], sealed);
+    for (const promise of [besides, reading]) promise.catch(() => {}); // They are heard below, unless what was read before is broken.
     this.#keepBesides(hot, hint, await before);
+    await besides;
     const { rows, ...ends } = await reading;
     this.#keepBesides(hot, hint, rows);
     this.#a.head = state.version;
-    const bytes = rows[besides.length]?.[1];
+    const bytes = rows[last.length]?.[1];
     const named = bytes === undefined ? undefined : this.#decode(state.version, bytes);
     if (named === undefined || named.digest !== state.digest) return undefined;
     this.#besides.put(named);
-    return { folded: hint, ...ends, rows: rows.slice(besides.length + 1) };
+    return { folded: hint, ...ends, rows: rows.slice(last.length + 1) };
+  }
+
+  async #readBesides(hot: Hot, hint: Folded, versions: readonly number[]): Promise<void> {
+    const some = limits.records_per_first_bulk;
+    const bulks = range(1, versions.length / some).map((i) => versions.slice((i - 1) * some, i * some));
+    await Promise.all(bulks.map(async (bulk) => this.#keepBesides(hot, hint, await readRows(this.#a, bulk, this.#ports, this.#call))));
   }
 
   /** The records after those folded and those read. */
