@@ -1,8 +1,9 @@
 // The store is examined before anything is trusted to it (C9): the fence of every commit is that a key cannot be created twice.
 
 import { z } from "zod";
-import type { Die } from "../actors/ports.ts";
-import { ContextError } from "../protocol/errors.ts";
+import type { Clock, Die, Ports } from "../actors/ports.ts";
+import { ContextError, isUnavailable } from "../protocol/errors.ts";
+import { limits } from "../protocol/limits.ts";
 import { jsonOf, type Sidecar } from "./sidecar.ts";
 import { type Creating, StateStore } from "./state.ts";
 
@@ -11,16 +12,17 @@ const Metadata = z.object({ components: z.array(z.object({ name: z.string(), typ
 export type Examined = { readonly store: StateStore; readonly type: string; readonly creating: Creating };
 
 /** Throws ContextError "unavailable" that says what is wrong with the store and what to do. */
-export async function examineStore(sidecar: Sidecar, component: string, die: Die): Promise<Examined> {
+export async function examineStore(sidecar: Sidecar, component: string, { die, clock }: Pick<Ports, "die" | "clock">): Promise<Examined> {
   const type = await typeOf(sidecar, component);
   // A POST of several keys is several writes: slower everywhere, and safe.
   const fence = type === "state.redis" ? "etag" : "first-write";
   let why = "";
   for (const several of ["transaction", "post"] as const) {
     const store = new StateStore(sidecar, component, { several, fence });
-    why = (await whyUnfenced(store, die)) ?? "";
+    why = (await whatIsWrong(whyUnfenced, store, die, clock)) ?? "";
     if (why !== "") continue;
-    await comparesEtags(store, component, die);
+    why = (await whatIsWrong(whyUncompared, store, die, clock)) ?? "";
+    if (why !== "") break;
     return { store, type, creating: { several, fence } };
   }
   throw unfit(component, why);
@@ -39,9 +41,27 @@ async function typeOf(sidecar: Sidecar, component: string): Promise<string> {
   return found.type;
 }
 
-/** What is wrong with how keys are created, by themselves or several in a call; undefined where a key that stands is never created again. */
-async function whyUnfenced(store: StateStore, die: Die): Promise<string | undefined> {
-  const [single = "", ...group] = Array.from({ length: 3 }, () => `strata-probe/${Buffer.from(die.bytes(8)).toString("hex")}`);
+/** Undefined where nothing is wrong with it. */
+type Question = (store: StateStore, die: Die) => Promise<string | undefined>;
+
+const TWICE = "lets a key be created twice";
+const UNCOMPARED = "does not compare etags";
+
+/** What a store will not do may be a moment's trouble, and is asked of it again; what it lets happen once, it lets happen again. */
+async function whatIsWrong(question: Question, store: StateStore, die: Die, clock: Clock): Promise<string | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    const why = await question(store, die).catch((reason: unknown) => {
+      if (!isUnavailable(reason)) throw reason;
+      return "does not answer";
+    });
+    if (why === undefined || why === TWICE || why === UNCOMPARED || attempt === limits.examine_attempts) return why;
+    await clock.sleep(limits.examine_pause_ms);
+  }
+}
+
+/** How keys are created, by themselves or several in a call: one that stands must never be created again. */
+const whyUnfenced: Question = async (store, die) => {
+  const [single = "", ...group] = Array.from({ length: 3 }, () => probeKey(die));
   const keys = [single, ...group];
   const create = (keys: readonly string[], value: number) => store.create(keys.map((key) => ({ key, value: Buffer.of(value) })));
   try {
@@ -51,23 +71,28 @@ async function whyUnfenced(store: StateStore, die: Die): Promise<string | undefi
     const again = [await create([single], 2), await create(group, 3), await create(keys, 4)];
     for (const key of group) again.push(await create([key], 5));
     const kept = (await store.read(keys)).every((stored) => stored?.value[0] === 1);
-    return again.includes("created") || !kept ? "lets a key be created twice" : undefined;
+    return again.includes("created") || !kept ? TWICE : undefined;
   } finally {
     await Promise.all(keys.map((key) => store.drop(key)));
   }
-}
+};
 
 /** A write under an etag that no longer stands must be refused: key tables and directories rest on it. */
-async function comparesEtags(store: StateStore, component: string, die: Die): Promise<void> {
-  const key = `strata-probe/${Buffer.from(die.bytes(8)).toString("hex")}`;
-  await store.create([{ key, value: Buffer.of(1) }]);
-  const [created] = await store.read([key]);
-  const first = await store.replace(key, Buffer.of(2), created?.etag ?? "");
-  const second = await store.replace(key, Buffer.of(3), created?.etag ?? "");
-  const [stands] = await store.read([key]);
-  await store.drop(key);
-  if (first !== "written" || second === "written" || stands?.value[0] !== 2) throw unfit(component, "does not compare etags");
-}
+const whyUncompared: Question = async (store, die) => {
+  const key = probeKey(die);
+  try {
+    if ((await store.create([{ key, value: Buffer.of(1) }])) !== "created") return "does not take a new key";
+    const [created] = await store.read([key]);
+    if ((await store.replace(key, Buffer.of(2), created?.etag ?? "")) !== "written") return "does not take a change";
+    const again = await store.replace(key, Buffer.of(3), created?.etag ?? "");
+    const [stands] = await store.read([key]);
+    return again === "written" || stands?.value[0] !== 2 ? UNCOMPARED : undefined;
+  } finally {
+    await store.drop(key);
+  }
+};
+
+const probeKey = (die: Die): string => `strata-probe/${Buffer.from(die.bytes(8)).toString("hex")}`;
 
 const unfit = (component: string, why: string): ContextError =>
   new ContextError(

@@ -61,6 +61,9 @@ export const limits = {
   /** Group commit keeps the number of calls under way small. */
   store_connections: 128,
   store_idle_ms: 60_000,
+  /** How often a store is asked at start whether it can be trusted, while it does not do what it should, and how long is waited in between. */
+  examine_attempts: 4,
+  examine_pause_ms: 250,
   /** A whole first bulk of the largest records fits; a text of more would be past V8's strings. */
   store_bytes_per_answer: 256 * MiB,
 

@@ -74,7 +74,7 @@ export async function openHost(config: HostConfig, around: Around): Promise<Open
 }
 
 async function openPorts(config: HostConfig, sidecar: Sidecar, { clock, die, events, tracing }: Around): Promise<Ports> {
-  const { store, type } = await examineStore(sidecar, config.stateStore, die);
+  const { store, type } = await examineStore(sidecar, config.stateStore, { die, clock });
   if (type === "state.redis" && config.redisUrl !== undefined) await examineRedis(config.redisUrl, config.acceptLoss);
   const roots = parseRootKeys(await rootKey(config, sidecar));
   await checkRootKeys(roots, store, die);

@@ -1,10 +1,10 @@
 // What the host finds out about its store before it trusts it (C9), on stores that behave as Dapr's do and on some that are worse.
 
 import { expect, test } from "vitest";
-import type { Die } from "../../actors/ports.ts";
-import { systemDie } from "../../dapr/clock.ts";
+import { systemClock, systemDie } from "../../dapr/clock.ts";
 import { examineStore } from "../../dapr/examine.ts";
 import { Sidecar, type SidecarAnswer } from "../../dapr/sidecar.ts";
+import { limits } from "../../protocol/limits.ts";
 
 type Row = { readonly value: string; readonly version: number; readonly marked: boolean };
 type Write = { readonly key: string; readonly value: string; readonly etag?: string; readonly options?: { readonly concurrency?: string } };
@@ -32,12 +32,16 @@ class FakeSidecar extends Sidecar {
     this.#refuses = refuses;
   }
 
+  /** So many requests that are asked for by this are answered 500, and do nothing. */
+  readonly trouble: { on: RegExp; times: number } = { on: /^$/, times: 0 };
+
   override async call(method: string, path: string, body = ""): Promise<SidecarAnswer> {
     const [what = "", key = ""] = decodeURIComponent(path)
       .replace("/v1.0/state/store", "")
       .split(/\/(?=strata-probe)/);
     this.asked.push(`${method} ${what}`);
     if (path === "/v1.0/metadata") return say(200, { components: [{ name: "store", type: this.#type }] });
+    if (this.trouble.on.test(this.asked.at(-1) ?? "") && this.trouble.times-- > 0) return say(500);
     if (this.#refuses !== undefined && path.endsWith(this.#refuses)) return say(500);
     if (method === "DELETE") return say(this.rows.delete(key) ? 204 : 204);
     if (method === "GET") return this.rows.has(key) ? say(200, this.rows.get(key)?.value, this.rows.get(key)?.version) : say(204);
@@ -72,7 +76,16 @@ const say = (status: number, json?: unknown, etag?: number): SidecarAnswer => ({
   etag: etag === undefined ? undefined : String(etag),
 });
 
-const die: Die = systemDie;
+let waited = 0;
+const around = {
+  die: systemDie,
+  clock: {
+    ...systemClock,
+    sleep: async () => {
+      waited++;
+    },
+  },
+};
 
 test.each([
   ["state.sqlite", sql, { several: "transaction", fence: "first-write" }],
@@ -80,13 +93,13 @@ test.each([
   ["state.redis", redis, { several: "transaction", fence: "etag" }],
 ] as const)("on %s several keys are created by transaction, and nothing is left behind", async (type, rule, creating) => {
   const sidecar = new FakeSidecar(type, rule);
-  expect(await examineStore(sidecar, "store", die)).toMatchObject({ type, creating });
+  expect(await examineStore(sidecar, "store", around)).toMatchObject({ type, creating });
   expect(sidecar.rows.size).toBe(0);
 });
 
 test("where transactions are not to be had, several keys are created by one POST", async () => {
   const sidecar = new FakeSidecar("state.redis", redis, "/transaction");
-  const { creating, store } = await examineStore(sidecar, "store", die);
+  const { creating, store } = await examineStore(sidecar, "store", around);
   expect(creating).toEqual({ several: "post", fence: "etag" });
   sidecar.asked.length = 0;
   expect(await store.create(["a", "b"].map((key) => ({ key: `strata-probe/${key}`, value: Buffer.of(1) })))).toBe("created");
@@ -94,8 +107,29 @@ test("where transactions are not to be had, several keys are created by one POST
 });
 
 test("where a transaction replaces what stands, it is not used", async () => {
-  const { creating } = await examineStore(new FakeSidecar("state.sqlite", redis), "store", die);
+  const { creating } = await examineStore(new FakeSidecar("state.sqlite", redis), "store", around);
   expect(creating).toEqual({ several: "post", fence: "first-write" });
+});
+
+test.each([
+  ["taking a key", /^POST $/, 1],
+  ["taking several keys", /^POST \/transaction$/, 2],
+  ["reading", /^POST \/bulk$/, 1],
+  ["changing a key", /^GET $/, 2],
+])("trouble of a moment with %s is waited for, and the store is trusted as any other", async (_, on, times) => {
+  const sidecar = new FakeSidecar("state.postgresql", sql);
+  Object.assign(sidecar.trouble, { on, times });
+  waited = 0;
+  expect(await examineStore(sidecar, "store", around)).toMatchObject({ creating: { several: "transaction", fence: "first-write" } });
+  expect([sidecar.trouble.times < 0, waited, sidecar.rows.size]).toEqual([true, times, 0]);
+});
+
+test("trouble that does not pass is told after some attempts", async () => {
+  const sidecar = new FakeSidecar("state.postgresql", sql);
+  Object.assign(sidecar.trouble, { on: /^POST \/bulk$/, times: Infinity });
+  waited = 0;
+  await expect(examineStore(sidecar, "store", around)).rejects.toThrow(/state component "store" does not answer; /);
+  expect(waited).toBe(2 * (limits.examine_attempts - 1));
 });
 
 const unfit: readonly [what: string, type: string, rule: Rule, why: RegExp][] = [
@@ -116,12 +150,15 @@ const unfit: readonly [what: string, type: string, rule: Rule, why: RegExp][] = 
 ];
 test.each(unfit)("a store where %s is refused, and told what is wrong with it", async (_, type, rule, why) => {
   const sidecar = new FakeSidecar(type, rule);
-  await expect(examineStore(sidecar, "store", die)).rejects.toThrow(why);
+  waited = 0;
+  await expect(examineStore(sidecar, "store", around)).rejects.toThrow(why);
   expect(sidecar.rows.size).toBe(0);
+  // Only what it might do yet is asked of it again.
+  expect(waited > 0).toBe(/not take/.test(why.source));
 });
 
 test("a component that is not there is told, with where components are", async () => {
-  await expect(examineStore(new FakeSidecar("state.sqlite", sql), "other", die)).rejects.toThrow(
+  await expect(examineStore(new FakeSidecar("state.sqlite", sql), "other", around)).rejects.toThrow(
     /no state component "other".*components\//,
   );
 });

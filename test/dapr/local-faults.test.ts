@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import { systemDie } from "../../dapr/clock.ts";
+import { systemClock, systemDie } from "../../dapr/clock.ts";
 import { examineStore } from "../../dapr/examine.ts";
 import { drawn } from "../../dapr/local/faults.ts";
 import type { Faults, LocalSidecar } from "../../dapr/local.ts";
@@ -126,7 +126,7 @@ test("faults: transactions that overwrite despite first-write and stay half done
   };
   const host = new Sidecar({ url: sidecar.url, token: "host", timeoutMs: 5_000 });
   closing.push(() => host.close());
-  const creating = async () => (await examineStore(host, "store", systemDie)).creating.several;
+  const creating = async () => (await examineStore(host, "store", { die: systemDie, clock: systemClock })).creating.several;
   expect([await race("a"), await half("half-a"), await creating()]).toEqual([20, [500, "1", 200], "post"]);
   sidecar.setFaults({ transactionsAsOnRedis: false });
   expect([await race("b"), await half("half-b"), await creating()]).toEqual([1, [500, "1", 204], "transaction"]);

@@ -3,6 +3,7 @@
 import { randomFillSync } from "node:crypto";
 import fc from "fast-check";
 import { SidecarBus } from "../../../dapr/bus.ts";
+import { systemClock } from "../../../dapr/clock.ts";
 import { SidecarDirectory } from "../../../dapr/directory.ts";
 import { examineStore } from "../../../dapr/examine.ts";
 import { SidecarReminders } from "../../../dapr/reminders.ts";
@@ -87,6 +88,8 @@ type Doing = (typeof doings)[number];
 
 const id = "main.context" as ContextId;
 const tenant = "main" as TenantId;
+/** It goes on at once: no pause finds anything. */
+const clock = { ...systemClock, sleep: async () => {} };
 const die = { bytes: (count: number) => randomFillSync(new Uint8Array(count)) };
 const event = { type: "strata.context.appended", context: id, version: 1, digest: "d", at: instant(1), author: "a" } as const;
 
@@ -141,5 +144,5 @@ async function act(doing: Doing, sidecar: Sidecar, group: "transaction" | "post"
   else if (doing === "publish") await new SidecarBus(sidecar, "bus").publish([event]);
   else if (doing === "register") await new SidecarReminders(sidecar).register("Context", id, "tend", millis(1), millis(1));
   else if (doing === "cancel") await new SidecarReminders(sidecar).cancel("Context", id, "tend");
-  else await examineStore(sidecar, "store", die);
+  else await examineStore(sidecar, "store", { die, clock });
 }
