@@ -11,13 +11,22 @@ export interface Phase {
   readonly ms: number;
 }
 
+/** What one phase measured. */
+export interface Run {
+  /** Milliseconds: of the phase, and of each call that ended within it. */
+  readonly ms: number;
+  readonly took: readonly number[];
+  /** What each of `meters` went up by. */
+  readonly used: readonly (number | undefined)[];
+}
+
 export interface Sample {
   /** Calls a second. */
   readonly rate: number;
   /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
-  /** What each of `meters` went up by, a call. */
+  /** What each meter went up by, a call. */
   readonly costs: readonly (number | undefined)[];
 }
 
@@ -25,7 +34,7 @@ export interface Sample {
 export type Meter = () => number | undefined;
 
 /** Runs all `steps` side by side and measures the calls that end within the phase. */
-export async function runLoops(steps: readonly Step[], { warmMs, ms }: Phase, meters: readonly Meter[] = []): Promise<Sample> {
+export async function runLoops(steps: readonly Step[], { warmMs, ms }: Phase, meters: readonly Meter[] = []): Promise<Run> {
   const from = performance.now() + warmMs;
   const to = from + ms;
   const took: number[] = [];
@@ -42,12 +51,21 @@ export async function runLoops(steps: readonly Step[], { warmMs, ms }: Phase, me
     }),
   );
   const [before, after] = await metered;
-  const costs = before.map((from, i) => {
-    const to = after[i];
-    return from === undefined || to === undefined ? undefined : (to - from) / took.length;
-  });
-  return { rate: took.length / (ms / 1000), p50: quantile(took, 0.5), p99: quantile(took, 0.99), costs };
+  return { ms, took, used: before.map((from, i) => minus(after[i], from)) };
 }
+
+/** Several runs of the same loops as one. */
+export function sampleOf(runs: readonly Run[]): Sample {
+  const took = runs.flatMap((run) => run.took);
+  const seconds = sum(runs.map(({ ms }) => ms)) / 1_000;
+  const used = runs[0]?.used.map((_, i) => runs.map((run) => run.used[i])) ?? [];
+  const costs = used.map((each) => (each.every((value) => value !== undefined) ? sum(each) / took.length : undefined));
+  return { rate: took.length / seconds, p50: quantile(took, 0.5), p99: quantile(took, 0.99), costs };
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+const minus = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? undefined : a - b;
 
 /** How long `work` took, ms. */
 export async function timed(work: () => Promise<unknown>): Promise<number> {

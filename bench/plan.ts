@@ -6,11 +6,13 @@ export interface Plan {
   readonly rounds: number;
   /** Turns by many callers before anything is measured, and as many calls of the floor: Node compiles what runs often for a good half minute. */
   readonly warmUp: { readonly callers: number; readonly ms: number };
-  /** Commits of ours. Unmeasured: contexts come to be, and their directory hears of it. */
-  readonly ours: Phase;
-  /** Until that has ebbed away, before the floor is measured: it shares the machine. */
+  /** Commits before the first round, unmeasured, ours and the floor's: contexts come to be, and their directory hears of it. */
+  readonly bornMs: number;
+  /** A round of commits is so many turns of ours and of the floor. */
+  readonly turnsPerRound: number;
+  readonly turn: Phase;
+  /** Between ours and the floor's: until what ours leaves to be done has ebbed away, since it shares the machine. */
   readonly ebbMs: number;
-  readonly floor: Phase;
   /** Contexts that are loaded in each round, of each kind. */
   readonly loads: number;
   /** How long contexts are left alone before they are loaded: their reminders load them too, until their heads are written. */
@@ -29,9 +31,10 @@ const EBB_MS = 1_500;
 export const wholePlan = (rounds: number): Plan => ({
   rounds,
   warmUp: { callers: 64, ms: 45_000 },
-  ours: { warmMs: 1_000 + EBB_MS, ms: 6_000 },
+  bornMs: 1_000 + EBB_MS,
+  turnsPerRound: 4,
+  turn: { warmMs: 300, ms: 1_500 },
   ebbMs: EBB_MS,
-  floor: { warmMs: 1_000, ms: 6_000 },
   loads: 40,
   restMs: 2 * limits.tend_period_ms + EBB_MS,
   warmLoads: 600,
@@ -43,9 +46,10 @@ export const wholePlan = (rounds: number): Plan => ({
 export const quickPlan = (rounds: number): Plan => ({
   rounds,
   warmUp: { callers: 16, ms: 1_000 },
-  ours: { warmMs: 500, ms: 1_500 },
+  bornMs: 500,
+  turnsPerRound: 2,
+  turn: { warmMs: 100, ms: 700 },
   ebbMs: 500,
-  floor: { warmMs: 500, ms: 1_500 },
   loads: 10,
   restMs: 0,
   warmLoads: 20,

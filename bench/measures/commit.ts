@@ -2,7 +2,7 @@
 // which is there before anything is measured; how contexts come to be is measured by itself, by loops whose every turn is the first of one.
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Growing, unused } from "../client.ts";
-import { type Meter, medianOf, runLoops, type Sample, type Step } from "../loops.ts";
+import { type Meter, medianOf, type Run, runLoops, type Sample, type Step, sampleOf } from "../loops.ts";
 import type { Plan } from "../plan.ts";
 import { cpuOf } from "../processes.ts";
 import type { Rig } from "../rig.ts";
@@ -25,33 +25,45 @@ export async function warmUp(rig: Rig, { warmUp: { callers, ms }, ebbMs }: Plan)
   await sleep(ebbMs);
 }
 
-/** Ours and the floor's next to each other, each round in the other order: the machine is faster in one minute than in another. */
-export async function measureCommits(
-  rig: Rig,
-  { measure, callers, turns, floor: how }: Commits,
-  plan: Plan,
-  report: (line: string) => void,
-): Promise<Row[]> {
-  const ofUs: Meter = () => cpuOf(process.pid);
-  const sides = {
-    ours: async (c: number): Promise<Sample> => {
-      const sample = await runLoops(loops(c, turns, turnOf(rig)), plan.ours, [() => cpuOf(rig.hostPid()), ofUs]);
-      await sleep(plan.ebbMs);
-      return sample;
-    },
-    floor: (c: number) => runLoops(loops(c, turns, writeOf(rig, how)), plan.floor, [() => cpuOf(rig.floorPid()), ofUs]),
-  };
+const sides = ["ours", "floor"] as const;
+type Side = (typeof sides)[number];
+type BySide<T> = Readonly<Record<Side, T>>;
+
+/** Ours and the floor's in short turns next to each other, each time in the other order: the machine is faster in one second than in another. */
+export async function measureCommits(rig: Rig, commits: Commits, plan: Plan, report: (line: string) => void): Promise<Row[]> {
+  const { measure, callers } = commits;
+  const loops = new Map(callers.map((c) => [c, loopsOf(rig, commits, c)]));
+  for (const { ours, floor } of loops.values()) for (const steps of [ours, floor]) await runLoops(steps, { warmMs: plan.bornMs, ms: 0 });
   const samples = new Map(callers.map((c) => [c, { ours: [] as Sample[], floor: [] as Sample[] }]));
   for (let round = 1; round <= plan.rounds; round++)
-    for (const [c, taken] of samples) {
-      for (const side of round % 2 === 1 ? (["ours", "floor"] as const) : (["floor", "ours"] as const))
-        taken[side].push(await sides[side](c));
-      report(`${rig.store}: ${measure}, c=${c}, round ${round}: ${told(taken.ours)}, floor ${told(taken.floor)}`);
+    for (const [c, steps] of loops) {
+      const taken = samples.get(c) ?? { ours: [], floor: [] };
+      const { ours, floor } = await measureRound(rig, steps, plan);
+      taken.ours.push(ours);
+      taken.floor.push(floor);
+      report(`${rig.store}: ${measure}, c=${c}, round ${round}: ${told(ours)}, floor ${told(floor)}`);
     }
   return [...samples].flatMap(([c, { ours, floor }]) => rowsOf(measure, rig.store, c, ours, floor));
 }
 
+async function measureRound(rig: Rig, steps: BySide<readonly Step[]>, plan: Plan): Promise<BySide<Sample>> {
+  const ofUs: Meter = () => cpuOf(process.pid);
+  const pids: BySide<() => number> = { ours: rig.hostPid, floor: rig.floorPid };
+  const runs = { ours: [] as Run[], floor: [] as Run[] };
+  for (let turn = 0; turn < plan.turnsPerRound; turn++)
+    for (const side of turn % 2 === 0 ? sides : sides.toReversed()) {
+      runs[side].push(await runLoops(steps[side], plan.turn, [() => cpuOf(pids[side]()), ofUs]));
+      if (side === "ours") await sleep(plan.ebbMs);
+    }
+  return { ours: sampleOf(runs.ours), floor: sampleOf(runs.floor) };
+}
+
 type Grow = (one: Growing) => Promise<void>;
+
+const loopsOf = (rig: Rig, { turns, floor }: Commits, c: number): BySide<readonly Step[]> => ({
+  ours: loops(c, turns, turnOf(rig)),
+  floor: loops(c, turns, writeOf(rig, floor)),
+});
 
 function loops(c: number, turns: Commits["turns"], grow: Grow): Step[] {
   return Array.from({ length: c }, (): Step => {
@@ -82,7 +94,4 @@ function rowsOf(measure: string, store: string, c: number, ours: readonly Sample
   ];
 }
 
-function told(samples: readonly Sample[]): string {
-  const { rate, p50, p99 } = samples.at(-1) ?? { rate: Number.NaN, p50: Number.NaN, p99: Number.NaN };
-  return `${rate.toFixed(0)}/s (p50 ${p50.toFixed(2)}, p99 ${p99.toFixed(1)} ms)`;
-}
+const told = ({ rate, p50, p99 }: Sample): string => `${rate.toFixed(0)}/s (p50 ${p50.toFixed(2)}, p99 ${p99.toFixed(1)} ms)`;

@@ -1,7 +1,7 @@
 // Many live contexts against few: commits by 16 callers, each to a random one of its own share of all that live; and what each adds to the memory of
 // a host that was just started.
 import { type Growing, unused } from "../client.ts";
-import { forAll, medianOf, runLoops, type Sample, type Step } from "../loops.ts";
+import { forAll, medianOf, runLoops, type Sample, type Step, sampleOf } from "../loops.ts";
 import type { Plan } from "../plan.ts";
 import { memoryOf } from "../processes.ts";
 import type { Rig } from "../rig.ts";
@@ -44,7 +44,7 @@ async function bear(rig: Rig, count: number): Promise<readonly Growing[]> {
 async function commitToAny(rig: Rig, contexts: readonly Growing[], { rounds, live: { warmMs, ms } }: Plan): Promise<Sample[]> {
   const steps = Array.from({ length: CALLERS }, (_, i) => anyOf(rig, contexts, i));
   const samples: Sample[] = [];
-  for (let round = 1; round <= rounds; round++) samples.push(await runLoops(steps, { warmMs: round === 1 ? warmMs : 0, ms }));
+  for (let round = 1; round <= rounds; round++) samples.push(sampleOf([await runLoops(steps, { warmMs: round === 1 ? warmMs : 0, ms })]));
   return samples;
 }
 
