@@ -145,9 +145,11 @@ class Loading {
     const { state, sealed } = hint;
     const versions = range(early.length + 1, Math.min(needs, state.version - 1, recordsPerBulk(state)));
     // Several bulk reads at once: while the sidecar is at the others, the first are decoded.
-    const apart = versions.length - (versions.length % limits.records_per_first_bulk);
-    const besides = this.#readBesides(hot, hint, versions.slice(0, apart));
-    const last = versions.slice(apart);
+    const bulks = inBulks(versions);
+    const last = bulks.pop() ?? [];
+    const besides = Promise.all(
+      bulks.map(async (bulk) => this.#keepBesides(hot, hint, await readRows(this.#a, bulk, this.#ports, this.#call))),
+    );
     const reading = this.#readRound([...last, ...range(state.version, state.version + limits.records_beyond_head)], sealed);
     for (const promise of [besides, reading]) promise.catch(() => {}); // They are heard below, unless what was read before is broken.
     this.#keepBesides(hot, hint, await before);
@@ -160,12 +162,6 @@ class Loading {
     if (named === undefined || named.digest !== state.digest) return undefined;
     this.#besides.put(named);
     return { folded: hint, ...ends, rows: rows.slice(last.length + 1) };
-  }
-
-  async #readBesides(hot: Hot, hint: Folded, versions: readonly number[]): Promise<void> {
-    const some = limits.records_per_first_bulk;
-    const bulks = range(1, versions.length / some).map((i) => versions.slice((i - 1) * some, i * some));
-    await Promise.all(bulks.map(async (bulk) => this.#keepBesides(hot, hint, await readRows(this.#a, bulk, this.#ports, this.#call))));
   }
 
   /** The records after those folded and those read. */
@@ -280,6 +276,11 @@ export const recordsPerBulk = (state: Pick<State, "largest" | "version"> | undef
   state === undefined || state.version === 0 ? limits.records_per_first_bulk : bulkOf(state.largest);
 const bulkOf = (largest: number): number =>
   Math.max(1, Math.min(limits.records_per_bulk, Math.floor(limits.bytes_per_bulk / Math.max(1, largest))));
+
+const inBulks = (versions: readonly number[]): (readonly number[])[] => {
+  const some = limits.records_per_first_bulk;
+  return range(1, Math.ceil(versions.length / some)).map((i) => versions.slice((i - 1) * some, i * some));
+};
 
 export const range = (from: number, to: number): number[] => Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i);
 

@@ -99,8 +99,9 @@ class Floor {
   /** Undefined where they were written. */
   async #store(rows: readonly string[]): Promise<string | undefined> {
     const transaction = rows.length > 1 && this.#options.several === "transaction";
-    const operations = rows.map((row) => `{"operation":"upsert","request":${row}}`);
-    const body = transaction ? `{"operations":[${operations.join(",")}]}` : `[${rows.join(",")}]`;
+    const body = transaction
+      ? `{"operations":[${rows.map((row) => `{"operation":"upsert","request":${row}}`).join(",")}]}`
+      : `[${rows.join(",")}]`;
     for (let attempt = 1; ; attempt++) {
       const answer = await this.#ask("POST", transaction ? `${this.#state}/transaction` : this.#state, body);
       if (answer.status === 204) return undefined;

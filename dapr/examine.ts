@@ -16,16 +16,16 @@ export async function examineStore(sidecar: Sidecar, component: string, { die, c
   const type = await typeOf(sidecar, component);
   // A POST of several keys is several writes: slower everywhere, and safe.
   const fence = type === "state.redis" ? "etag" : "first-write";
-  let why = "";
+  let unfenced: string | undefined;
   for (const several of ["transaction", "post"] as const) {
     const store = new StateStore(sidecar, component, { several, fence });
-    why = (await whatIsWrong(whyUnfenced, store, die, clock)) ?? "";
-    if (why !== "") continue;
-    why = (await whatIsWrong(whyUncompared, store, die, clock)) ?? "";
-    if (why !== "") break;
+    unfenced = await whatIsWrong(whyUnfenced, store, die, clock);
+    if (unfenced !== undefined) continue;
+    const uncompared = await whatIsWrong(whyUncompared, store, die, clock);
+    if (uncompared !== undefined) throw unfit(component, uncompared);
     return { store, type, creating: { several, fence } };
   }
-  throw unfit(component, why);
+  throw unfit(component, unfenced ?? "");
 }
 
 async function typeOf(sidecar: Sidecar, component: string): Promise<string> {

@@ -31,19 +31,15 @@ type BySide<T> = Readonly<Record<Side, T>>;
 
 /** Ours and the floor's in short turns next to each other, each time in the other order: the machine is faster in one second than in another. */
 export async function measureCommits(rig: Rig, commits: Commits, plan: Plan, report: (line: string) => void): Promise<Row[]> {
-  const { measure, callers } = commits;
-  const loops = new Map(callers.map((c) => [c, loopsOf(rig, commits, c)]));
-  for (const { ours, floor } of loops.values()) for (const steps of [ours, floor]) await runLoops(steps, { warmMs: plan.bornMs, ms: 0 });
-  const samples = new Map(callers.map((c) => [c, { ours: [] as Sample[], floor: [] as Sample[] }]));
+  const measured = commits.callers.map((c) => ({ c, steps: loopsOf(rig, commits, c), ours: [] as Sample[], floor: [] as Sample[] }));
+  for (const { steps } of measured) for (const side of sides) await runLoops(steps[side], { warmMs: plan.bornMs, ms: 0 });
   for (let round = 1; round <= plan.rounds; round++)
-    for (const [c, steps] of loops) {
-      const taken = samples.get(c) ?? { ours: [], floor: [] };
-      const { ours, floor } = await measureRound(rig, steps, plan);
-      taken.ours.push(ours);
-      taken.floor.push(floor);
-      report(`${rig.store}: ${measure}, c=${c}, round ${round}: ${told(ours)}, floor ${told(floor)}`);
+    for (const { c, steps, ...taken } of measured) {
+      const samples = await measureRound(rig, steps, plan);
+      for (const side of sides) taken[side].push(samples[side]);
+      report(`${rig.store}: ${commits.measure}, c=${c}, round ${round}: ${told(samples.ours)}, floor ${told(samples.floor)}`);
     }
-  return [...samples].flatMap(([c, { ours, floor }]) => rowsOf(measure, rig.store, c, ours, floor));
+  return measured.flatMap(({ c, ours, floor }) => rowsOf(commits.measure, rig.store, c, ours, floor));
 }
 
 async function measureRound(rig: Rig, steps: BySide<readonly Step[]>, plan: Plan): Promise<BySide<Sample>> {

@@ -229,7 +229,7 @@ test("limits: of a topic that nobody reads the newest are kept by their bytes to
 });
 
 test("limits: JSON of too many values is refused, not published as text", async () => {
-  const { app, sidecar } = await start({});
+  const { app, sidecar } = await start();
   const json = { ...headers, "content-type": "application/json" };
   const answer = await send(sidecar.url, "/v1.0/publish/bus/t", { headers: json, body: `[${"1,".repeat(200_000)}1]` });
   expect([answer.status, answer.code]).toEqual([500, "ERR_PUBSUB_CLOUD_EVENTS_SER"]);
@@ -238,7 +238,7 @@ test("limits: JSON of too many values is refused, not published as text", async 
 });
 
 test("limits: a message may live longer than any calendar reaches", async () => {
-  const { app, sidecar, problems } = await start({});
+  const { app, sidecar, problems } = await start();
   for (const ttl of ["9".repeat(15), "9".repeat(400), `${"9".repeat(30)}h`])
     expect((await send(sidecar.url, `/v1.0/publish/bus/t?metadata.ttlInSeconds=${ttl}`, { body: "x" })).status).toBe(204);
   await app.until(() => app.at("/in").length === 3, "all of them");
