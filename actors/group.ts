@@ -15,15 +15,16 @@ type Member = {
   readonly settle: (outcome: Outcome) => void;
 };
 
+type GroupLimits = Pick<Limits, "records_per_group" | "bytes_per_group" | "rounds_between_groups">;
 type GroupPorts = Pick<Ports, "store" | "clock" | "events" | "tracing">;
 
 export class Group {
   readonly #ports: GroupPorts;
-  readonly #limits: Pick<Limits, "records_per_group" | "bytes_per_group">;
+  readonly #limits: GroupLimits;
   readonly #waiting: Member[] = [];
   #flying = false;
 
-  constructor(ports: GroupPorts, limits: Pick<Limits, "records_per_group" | "bytes_per_group">) {
+  constructor(ports: GroupPorts, limits: GroupLimits) {
     this.#ports = ports;
     this.#limits = limits;
   }
@@ -38,7 +39,11 @@ export class Group {
 
   async #fly(): Promise<void> {
     this.#flying = true;
-    for (let next = this.#take(); next.length > 0; next = this.#take()) await this.#send(next);
+    for (let next = this.#take(); next.length > 0; next = this.#take()) {
+      await this.#send(next);
+      // Calls that have arrived meanwhile are let in a few a round (docs/decisions/0012); their records go along.
+      await this.#ports.clock.rounds(this.#limits.rounds_between_groups);
+    }
     this.#flying = false;
   }
 

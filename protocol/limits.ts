@@ -132,6 +132,8 @@ export const limits = {
   readiness_wait_ms: 700,
   /** Of 1, 2, 4, 8 and all at once the number with which 64 callers were served fastest (docs/decisions/0012). */
   calls_per_round: 4,
+  /** Between the answer to one group of records and the next group, so that this takes along what has arrived meanwhile (docs/decisions/0012). */
+  rounds_between_groups: 3,
 
   // The embedded sidecar: its port.
   sidecar_bytes_per_body: 16 * MiB,

@@ -10,7 +10,7 @@ type Create = {
   readonly answer: (outcome: "created" | "unknown") => void;
 };
 
-const limits = { records_per_group: 3, bytes_per_group: 10 };
+const limits = { records_per_group: 3, bytes_per_group: 10, rounds_between_groups: 2 };
 const bytes = (length: number): Uint8Array => new Uint8Array(length);
 
 /** A store whose answers are given by the test. */
@@ -42,7 +42,8 @@ class HeldStore implements Pick<Store, "create" | "read"> {
   }
 }
 
-function open(part: Part) {
+/** `pause` is what the event loop does while it comes round. */
+function open(part: Part, pause: () => Promise<void> = async () => {}) {
   const store = new HeldStore();
   const told: string[] = [];
   let time = 0;
@@ -50,7 +51,10 @@ function open(part: Part) {
     time += 5;
     return millis(time);
   };
-  const clock = { now: () => instant(0), elapsed, sleep: async () => {} } satisfies Clock;
+  const rounds = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) await pause();
+  };
+  const clock = { now: () => instant(0), elapsed, sleep: async () => {}, rounds } satisfies Clock;
   const events = { group: (records: number, outcome: string, took: number) => told.push(`${records} ${outcome} ${took}`) };
   const spans: string[] = [];
   const tracing: Tracing = {
@@ -98,12 +102,37 @@ export const groupClaims: readonly Claim<Part>[] = [
     async (part) => {
       const { store, group, told } = open(part);
       const done = ["d", "c", "a", "b"].map((key) => group.create(key, bytes(1), {}));
+      await settle();
       assert.deepEqual(store.calls, ["d"]);
       await store.answer(0, "created");
       assert.deepEqual(store.calls, ["d", "a b c"]);
       await store.answer(1, "created");
       assert.deepEqual(await Promise.all(done), ["created", "created", "created", "created"]);
       assert.deepEqual(told, ["1 created 5", "3 created 5"]);
+    },
+  ],
+  [
+    "what arrives in the rounds that follow an answer goes along with what waited, and alone where nothing did",
+    async (part) => {
+      const { promise: first, resolve: come } = Promise.withResolvers<void>();
+      const { promise: second, resolve: comeAgain } = Promise.withResolvers<void>();
+      const pauses = [first, second];
+      const { store, group } = open(part, () => pauses.shift() ?? Promise.resolve());
+      const done = ["a", "b"].map((key) => group.create(key, bytes(1), {}));
+      await store.answer(0, "created");
+      assert.equal(await done[0], "created");
+      done.push(group.create("c", bytes(1), {}));
+      come();
+      await settle();
+      assert.deepEqual(store.calls, ["a"]);
+      comeAgain();
+      await settle();
+      assert.deepEqual(store.calls, ["a", "b c"]);
+      await store.answer(1, "created");
+      done.push(group.create("d", bytes(1), {}));
+      assert.deepEqual(store.calls, ["a", "b c", "d"]);
+      await store.answer(2, "created");
+      assert.deepEqual(await Promise.all(done), ["created", "created", "created", "created"]);
     },
   ],
   [

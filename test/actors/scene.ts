@@ -156,6 +156,7 @@ export class Scene {
     return {
       now: () => instant(this.wall),
       elapsed: () => millis(this.mono),
+      rounds: async () => {},
       sleep: (ms, signal) => {
         // Who can be woken waits for what the test does; a pause between two tries takes its time and is over.
         if (signal === undefined) {

@@ -114,6 +114,7 @@ export class Host {
     return {
       now: () => instant(this.now()),
       elapsed: () => millis(this.#mono + this.#world.schedule.now),
+      rounds: async () => {},
       sleep: (ms, signal) =>
         new Promise((resolve) => {
           if (signal?.aborted) return resolve();
