@@ -99,8 +99,10 @@ async function tellThroughGroup(): Promise<void> {
   const held: (() => void)[] = [];
   world.store.gate = () => new Promise((open) => held.push(open));
   const first = append(contexts, "a", callers(11));
-  const others = [append(contexts, "b", callers(12, false)), append(contexts, "c", callers(13)), append(contexts, "d", callers(14))];
+  // Until it is in flight the others might go along.
   while (held.length === 0) await turnOver();
+  const others = [append(contexts, "b", callers(12, false)), append(contexts, "c", callers(13)), append(contexts, "d", callers(14))];
+  await turnOver();
   world.store.gate = async () => {};
   for (const open of held) open();
   for (const reply of await Promise.all([first, ...others])) expect(reply).toMatchObject({ ok: true, version: 2 });
