@@ -12,7 +12,8 @@ export const Version = z.int().min(1).meta({ description: "number of a record: 1
 const Time = z.iso.datetime({ offset: true, error: "must be an ISO 8601 time with a zone, like 2026-01-31T12:00:00Z" });
 /** Makes a turn repeatable: the same key with the same arguments has one effect and one answer (C10). */
 const Key = z.string().min(1).max(limits.chars_per_key);
-const Grant = z.string();
+/** Stands beside the method's own arguments in every call. */
+export const Grant = z.string();
 const Digest = z.string().meta({ description: "SHA-256 of the record's skeleton, hex; it chains to the record before" });
 
 export const Append = z.strictObject({
@@ -97,9 +98,6 @@ export type TenantMethod = keyof typeof tenantMethods;
 export type TenantCommand = { [M in TenantMethod]: { readonly method: M } & z.infer<(typeof tenantMethods)[M]> }[TenantMethod];
 /** What a context tells its tenant's directory; `at` and `expires` in ms since the epoch. */
 export type Report = z.infer<(typeof tenantMethods)["register"]>["contexts"][number];
-
-/** The envelope of every call: the grant beside the method's own arguments. */
-export const Envelope = z.looseObject({ grant: Grant });
 
 const ok = z.literal(true);
 export const Refused = z.strictObject({

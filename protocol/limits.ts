@@ -88,6 +88,8 @@ export const limits = {
 
   // The head is a checkpoint: how many versions may pass before it is written again.
   head_every_versions: 128,
+  /** It holds all keys that are remembered: with each so many more it is written that much less often, and its share of what a turn costs stays small. */
+  keys_per_head_step: 2_048,
 
   // What waits to be done after a commit (C7).
   /** A crash's leftovers (events, the directory) wait no longer than this; 10,000 contexts in use are 170 reminders a second. */

@@ -254,4 +254,19 @@ export const tendingClaims: readonly Claim<Part>[] = [
       );
     },
   ],
+  [
+    "a head is written every so many versions, and where it says twice as many keys, half as often",
+    async (part) => {
+      const { head_every_versions: every, keys_per_head_step: step } = limits;
+      const scene = new Scene(part);
+      const host = scene.host();
+      const written: number[] = [];
+      for (let version = 1; version <= step + 2 * every; version++) {
+        await host.append(`k${version}`);
+        if (scene.asked().includes("put head")) written.push(version);
+      }
+      const often = Array.from({ length: step / every }, (_, i) => (i + 1) * every);
+      assert.deepEqual(written, [...often, step + 2 * every]);
+    },
+  ],
 ];

@@ -1,7 +1,7 @@
 // The contract as JSON Schema 2020-12, made of the zod schemas that judge every call.
 
 import { z } from "zod";
-import { contextMethods, DirectoryState, Envelope, Refused, replies, tenantMethods } from "../../protocol/contract.ts";
+import { contextMethods, DirectoryState, Grant, Refused, replies, tenantMethods } from "../../protocol/contract.ts";
 import { Claims } from "../../protocol/grant.ts";
 import { BlobPart, Item, JsonPart, TextPart, ToolCallPart, ToolResultPart } from "../../protocol/item.ts";
 import { Policy, Ttl } from "../../protocol/policy.ts";
@@ -33,7 +33,6 @@ export type MethodSchemas = {
 };
 
 const capital = (word: string): string => `${word.charAt(0).toUpperCase()}${word.slice(1)}`;
-const { grant } = Envelope.shape;
 
 export const methods: readonly MethodSchemas[] = [
   ...Object.keys(contextMethods).map((method): MethodSchemas => named("Context", method, capital(method))),
@@ -48,7 +47,7 @@ function named(actor: MethodSchemas["actor"], method: string, name: string): Met
 export function buildSchemas(refer: (name: string) => string): Record<string, JsonSchema> {
   const inputs = z.registry<{ id: string }>();
   for (const [id, schema] of Object.entries(parts)) inputs.add(schema, { id });
-  for (const { actor, method, request } of methods) inputs.add(argumentsOf(actor, method).extend({ grant }), { id: request });
+  for (const { actor, method, request } of methods) inputs.add(argumentsOf(actor, method).extend({ grant: Grant }), { id: request });
   for (const { actor, method, reply } of methods) inputs.add(replyOf(actor, method), { id: reply });
   const { schemas } = z.toJSONSchema(inputs, { target: "draft-2020-12", unrepresentable: "any", uri: refer });
   return Object.fromEntries(
