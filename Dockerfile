@@ -19,4 +19,4 @@ EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.STRATA_PORT}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 # As in dapr.yaml.
-CMD ["node", "--max-semi-space-size=32", "services/host/main.ts"]
+CMD ["node", "--min-semi-space-size=16", "--max-semi-space-size=32", "services/host/main.ts"]

@@ -29,10 +29,7 @@ export async function commit(
   const sent = proofNow(by.ports.clock);
   // From here on nothing in memory is to be trusted until it is known what stands: a throw leaves the activation unloaded (V3).
   a.loaded = undefined;
-  const standing = stands(a, loaded, entry, bytes, by, call);
-  // While the record travels there is time for what the next one needs.
-  loaded.keys.deriveAhead(draft.firstContent + contents.length);
-  if (!(await standing)) return undefined;
+  if (!(await stands(a, loaded, entry, bytes, by, call))) return undefined;
 
   a.loaded = { ...loaded, state: apply(loaded.state, entry), proven: sent };
   by.hot.put(a.id, entry);

@@ -79,8 +79,6 @@ export interface ContextKeys {
   hasRoots(subjects: readonly string[]): boolean;
   /** How many subjects have a root once these have. */
   countWith(subjects: readonly string[]): number;
-  /** Derives the keys of content `n` now, for when it is written: those that most contents need, which are about nobody. Never throws. */
-  deriveAhead(n: number): void;
 }
 
 /** How far a context is sealed: the number of the last page, and the last version in it; 0 and 0 where there is none. */

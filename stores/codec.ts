@@ -4,7 +4,7 @@
 // contents can be sealed into pages or erased while the chain goes on verifying. The seal is a MAC of the digest: whoever can write to the store
 // but has no key cannot make a record that we would take, not even the last one, which no later record vouches for.
 
-import { createCipheriv, createDecipheriv, hash, type KeyObject, timingSafeEqual } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey, hash, timingSafeEqual } from "node:crypto";
 import { Packr } from "msgpackr";
 import type { Codec, ContextKeys, Die, Sealed } from "../actors/ports.ts";
 import type { Draft, Entry } from "../core/record.ts";
@@ -244,10 +244,10 @@ export class RecordCodec implements Codec {
     return { version };
   }
 
-  #encrypt(key: KeyObject, aad: Buffer, plain: Buffer): Buffer {
+  #encrypt(key: Uint8Array, aad: Buffer, plain: Buffer): Buffer {
     const body = deflate(plain);
     const nonce = this.#die.bytes(NONCE);
-    const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(aad);
+    const cipher = createCipheriv("aes-256-gcm", createSecretKey(key), nonce).setAAD(aad);
     const secret = cipher.update(body);
     cipher.final(); // Of a counter mode there is nothing left; it makes the tag.
     const sealed = Buffer.allocUnsafe(NONCE + secret.length + TAG);
@@ -292,9 +292,9 @@ const digestOf = (bytes: Uint8Array, domain = RECORD_DOMAIN): Buffer =>
 const additional = (place: string, position: number): Buffer => Buffer.from(`${place}/${position}`);
 const equal = (a: Buffer, b: Buffer | undefined): boolean => b !== undefined && a.length === b.length && timingSafeEqual(a, b);
 
-function decrypt(key: KeyObject, aad: Buffer, sealed: Buffer): Buffer {
+function decrypt(key: Uint8Array, aad: Buffer, sealed: Buffer): Buffer {
   try {
-    const cipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, NONCE), { authTagLength: TAG }).setAAD(aad);
+    const cipher = createDecipheriv("aes-256-gcm", createSecretKey(key), sealed.subarray(0, NONCE), { authTagLength: TAG }).setAAD(aad);
     cipher.setAuthTag(sealed.subarray(sealed.length - TAG));
     const body = cipher.update(sealed.subarray(NONCE, sealed.length - TAG));
     cipher.final(); // Adds nothing; throws where the tag does not match.

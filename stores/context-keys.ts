@@ -1,6 +1,4 @@
-import { createSecretKey, type KeyObject } from "node:crypto";
 import type { ContextKeys, Die } from "../actors/ports.ts";
-import { limits } from "../protocol/limits.ts";
 import { KeyTree, type Node } from "./key-tree.ts";
 import { hmac } from "./mac.ts";
 
@@ -16,15 +14,13 @@ type PackedKeys = {
   readonly roots: readonly (readonly [Uint8Array, readonly (readonly [number, number, Uint8Array])[]])[];
 };
 
-export type ContentKeys = { readonly key: KeyObject; readonly digest: (plain: Uint8Array) => Buffer };
+export type ContentKeys = { readonly key: Uint8Array; readonly digest: (plain: Uint8Array) => Buffer };
 
 /** The key table of one context, opened: a secret for pseudonyms and seals, and a key tree for each subject and one for contents without. */
 export class OpenKeys implements ContextKeys {
   readonly #secret: Uint8Array;
   readonly #sealKey: Buffer;
   readonly #trees: ReadonlyMap<string, KeyTree>;
-  /** Keys that were derived ahead. */
-  #ahead: { readonly n: number; readonly keys: ContentKeys } | undefined;
 
   private constructor(secret: Uint8Array, trees: ReadonlyMap<string, KeyTree>) {
     this.#secret = secret;
@@ -75,16 +71,11 @@ export class OpenKeys implements ContextKeys {
 
   /** The keys of content `n`. One with several subjects needs the leaves of all, so that forgetting any of them forgets it. */
   readonly leaf = (n: number, subjects: readonly string[]): ContentKeys => {
-    if (subjects.length === 0 && this.#ahead?.n === n) return this.#ahead.keys;
     let leaf = this.#tree(subjects[0] ?? NOBODY).leaf(n);
     for (const subject of subjects.slice(1)) leaf = hmac(leaf, this.#tree(subject).leaf(n));
     const pair = hmac(leaf, "strata/content/1", "sha512");
-    return { key: createSecretKey(pair.subarray(0, KEY)), digest: (plain) => hmac(pair.subarray(KEY), plain) };
+    return { key: pair.subarray(0, KEY), digest: (plain) => hmac(pair.subarray(KEY), plain) };
   };
-
-  deriveAhead(n: number): void {
-    if (n < 2 ** limits.content_bits) this.#ahead = { n, keys: this.leaf(n, []) };
-  }
 
   #tree(subject: string): KeyTree {
     return this.#trees.get(subject) ?? GONE;

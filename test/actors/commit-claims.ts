@@ -1,5 +1,4 @@
-import { OpenKeys } from "../../stores/context-keys.ts";
-import { assert, type Claim, settle, slowly } from "./claims.ts";
+import { assert, type Claim, slowly } from "./claims.ts";
 import { type Part, type Scene, type SceneHost, standing, times } from "./scene.ts";
 
 const HALF = times.drop / 2;
@@ -310,25 +309,6 @@ export const commitClaims: readonly Claim<Part>[] = [
       const { items, version } = await host.read();
       assert.deepEqual([version, items?.length], [2, 2]);
       assert.deepEqual(scene.asked(), []);
-    },
-  ],
-  [
-    "while a record travels, the keys of the content that comes next are derived",
-    async (part) => {
-      const derive = OpenKeys.prototype.deriveAhead;
-      const derived: number[] = [];
-      OpenKeys.prototype.deriveAhead = (n) => derived.push(n);
-      try {
-        const { scene, host } = await standing(part, 1);
-        scene.next(/create .*rec\/2/, async () => {
-          await settle();
-          derived.push(-1);
-        });
-        await host.append("k2", { set: { goal: "next" } });
-        assert.deepEqual(derived, [1, 3, -1]);
-      } finally {
-        OpenKeys.prototype.deriveAhead = derive;
-      }
     },
   ],
 ];

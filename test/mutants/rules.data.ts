@@ -176,8 +176,8 @@ export const brokenRules: readonly BrokenRule[] = [
     rule: "V3: a failed turn changes nothing in memory",
     broken: "the state goes on before it is known what stands",
     file: "actors/commit.ts",
-    find: `  a.loaded = undefined;\n  const standing`,
-    by: `  a.loaded = { ...loaded, state: apply(loaded.state, entry), proven: sent };\n  const standing`,
+    find: `  a.loaded = undefined;\n  if (!(await stands`,
+    by: `  a.loaded = { ...loaded, state: apply(loaded.state, entry), proven: sent };\n  if (!(await stands`,
     seed: 15,
   },
   {

@@ -297,21 +297,3 @@ function expectFoundOrSame(decode: () => unknown, same: unknown): void {
 function raise(): never {
   throw new ContextError("internal", "no head");
 }
-
-test("keys that were derived ahead are those that are derived when they are needed, whoever a content is about", () => {
-  const book = new Book();
-  book.keys.deriveAhead(0);
-  for (const [i, subjects] of [[], ["alice"], [], ["alice", "bob"], []].entries()) {
-    book.do(append(`k${i}`, [{ ...note(`content ${i}`), subjects }]));
-    // One that comes next, and one that does not.
-    book.keys.deriveAhead(book.state.contents + (book.state.version % 2));
-  }
-  const { table } = codec.addRoots(id, book.keys, []);
-  const fresh = codec.openKeys(id, table);
-  for (const { bytes, entry } of book.written) expect(codec.decode(id, fresh, bytes, true).contents).toEqual(entry.contents);
-});
-
-test("keys are not derived ahead of the last content that there can be", () => {
-  const { keys } = codec.mintKeys(id);
-  expect(() => keys.deriveAhead(2 ** limits.content_bits)).not.toThrow();
-});
