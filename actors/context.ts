@@ -17,7 +17,7 @@ import type { Call, Ports } from "./ports.ts";
 import { ask } from "./reading.ts";
 import { CONTEXT, dutyOf } from "./reminding.ts";
 import { Reporter, reportOf } from "./reporter.ts";
-import { type Aftermath, tend, writeHead } from "./tending.ts";
+import { type Aftermath, isHeadDue, tend, writeHead } from "./tending.ts";
 import { turn } from "./turn.ts";
 import type { World } from "./world.ts";
 
@@ -45,7 +45,7 @@ export class ContextActor implements ActorType {
       const judged = judgeContext(id, method, body, ports);
       if (!judged.ok) return judged;
       if (this.#turns >= limits.turns_per_host) return busy();
-      const a = this.#activate(id as ContextId); // Was judged too.
+      const a = this.#activate(id as ContextId); // Who asks for what is no id was refused.
       ports.events.queued(id, a.queue.length);
       this.#turns++;
       const run = () => this.#run(a, judged.command, judged.claims.subject, forOneTurn(call, ports.clock));
@@ -126,8 +126,7 @@ export class ContextActor implements ActorType {
     if (ports.settings.events) this.#aftermath.outbox.add(a, event);
     if (a.loaded === undefined) return;
     this.#aftermath.reporter.tell(a, reportOf(a.id, a.loaded.state));
-    const steps = 1 + Math.floor(a.loaded.state.keys.size / limits.keys_per_head_step);
-    if (event.version % (steps * limits.head_every_versions) === 0) void this.#checkpoint(a);
+    if (isHeadDue(a.loaded.state)) void this.#checkpoint(a);
   }
 
   /** In the context's own order, behind the turn that has just ended. */

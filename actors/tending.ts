@@ -1,7 +1,7 @@
 // What a context's `tend` reminder does: whatever turns left undone, until nothing is (C7).
 
 import { eventOf } from "../core/record.ts";
-import { expiryOf } from "../core/state.ts";
+import { expiryOf, type State } from "../core/state.ts";
 import { limits } from "../protocol/limits.ts";
 import { type Activation, keyOf, type Loaded } from "./activation.ts";
 import { loadProven } from "./load.ts";
@@ -44,6 +44,12 @@ async function publishAgain(a: Activation, loaded: Loaded, world: World, outbox:
     if (!outbox.add(a, eventOf(a.id, entry))) return;
   }
 }
+
+/** Whether a head belongs behind this version. It says all keys that are remembered: the more there are, the less often it is written. */
+export const isHeadDue = ({ version, keys }: Pick<State, "version" | "keys">): boolean => {
+  const { head_every_versions: every, head_every_versions_max: max, keys_per_head_step: step } = limits;
+  return version % Math.min(max, every * (1 + Math.floor(keys.size / step))) === 0;
+};
 
 /** The head is a hint: written without a condition, and lost without harm. */
 export async function writeHead(a: Activation, loaded: Loaded, { ports }: World, call: Call): Promise<void> {

@@ -88,8 +88,9 @@ export const limits = {
 
   // The head is a checkpoint: how many versions may pass before it is written again.
   head_every_versions: 128,
-  /** It holds all keys that are remembered: with each so many more it is written that much less often, and its share of what a turn costs stays small. */
+  /** It says all keys that are remembered: with each so many more, the next one may be so many versions later again, up to the number below. */
   keys_per_head_step: 2_048,
+  head_every_versions_max: 1_024,
 
   // What waits to be done after a commit (C7).
   /** A crash's leftovers (events, the directory) wait no longer than this; 10,000 contexts in use are 170 reminders a second. */
@@ -246,7 +247,8 @@ export function checkLimits(l: Limits = limits): void {
     l.records_per_first_bulk * l.bytes_per_turn * 1.5 > l.store_bytes_per_answer &&
       "records_per_first_bulk * bytes_per_turn * 1.5 > store_bytes_per_answer: a bulk of the largest records could not be read",
     l.store_call_ms >= l.turn_deadline_ms && "store_call_ms >= turn_deadline_ms: one slow call would use up a turn",
-    l.head_every_versions > l.key_window_versions && "head_every_versions > key_window_versions",
+    l.head_every_versions > l.head_every_versions_max && "head_every_versions > head_every_versions_max",
+    l.head_every_versions_max > l.key_window_versions && "head_every_versions_max > key_window_versions",
     l.list_default > l.contexts_per_list && "list_default > contexts_per_list",
     l.history_default > l.versions_per_history && "history_default > versions_per_history",
     l.headers_ms > l.request_ms && "headers_ms > request_ms",
