@@ -50,6 +50,8 @@ export function decide(state: State, asked: Asked, limits: Limits): Decision {
   if (seen !== undefined) return { do: "recall", version: seen };
   if (state.version >= limits.versions_per_context)
     return no(refuse("too_large", `the context has all ${limits.versions_per_context} versions it may have`));
+  const full = keysFull(state, asked.now, limits);
+  if (full) return no(full);
   switch (asked.command.method) {
     case "append":
       return append(state, asked, asked.command, limits);
@@ -68,6 +70,16 @@ export function expired(state: State): Refusal {
   // Once its contents are gone there is nobody to ask when it was.
   const when = state.version === 0 ? "" : ` at ${iso(since)}`;
   return refuse("expired", `the context's time to live has run out${when}; its name will not be used again`);
+}
+
+/** A key may not be forgotten within its window (C10), and the head says all of them: where they are too many, the turn waits until some may be. */
+function keysFull({ keys }: State, now: Instant, limits: Limits): Refusal | undefined {
+  if (keys.size < limits.keys_per_context) return undefined;
+  keys.prune(now, limits);
+  if (keys.size < limits.keys_per_context) return undefined;
+  const retryAfterMs = Math.max(0, keys.forgettableAt(limits) - now);
+  const message = `the context took ${keys.size} turns whose keys are still remembered; at most ${limits.keys_per_context}. Try again after ${retryAfterMs} ms, or go on in another context`;
+  return refuse("overloaded", message, { retryAfterMs });
 }
 
 const no = (reply: Refusal, proof = false): Decision => ({ do: "refuse", reply, proof });

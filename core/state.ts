@@ -103,23 +103,30 @@ export class Keys {
   /** Times of some versions, oldest first, so that not every key needs one. */
   readonly #marks: { readonly version: number; readonly at: Instant }[] = [];
 
+  #newest = 0;
+
   get size(): number {
     return this.#versions.size;
+  }
+  /** When the next of them lie outside the window of time. */
+  forgettableAt({ key_window_ms: window }: Pick<Limits, "key_window_ms">): Instant {
+    const [oldest = 0] = this.#versions.values();
+    const mark = this.#marks.find(({ version }) => version >= oldest);
+    return instant((mark?.at ?? 0) + window + 1);
   }
   versionOf(key: string): number | undefined {
     return this.#versions.get(key);
   }
   add(key: string, version: number, at: Instant): void {
     this.#versions.set(key, version);
+    this.#newest = version;
     const last = this.#marks.at(-1);
     if (last === undefined || version - last.version >= MARK_EVERY) this.#marks.push({ version, at });
   }
   /** Forgets what lies outside both windows, as of `now`. */
   prune(now: Instant, limits: Pick<Limits, "key_window_versions" | "key_window_ms">): void {
     if (this.#versions.size <= limits.key_window_versions) return;
-    let newest = 0;
-    for (const version of this.#versions.values()) newest = version;
-    const byCount = newest - limits.key_window_versions;
+    const byCount = this.#newest - limits.key_window_versions;
     // A mark's time stands for the versions before it: they are as old or older.
     const old = this.#marks.filter((mark) => now - mark.at > limits.key_window_ms).at(-1)?.version ?? 0;
     const keep = Math.min(byCount, old);
@@ -135,6 +142,7 @@ export class Keys {
   static from(stored: { keys: readonly (readonly [string, number])[]; marks: readonly (readonly [number, number])[] }): Keys {
     const keys = new Keys();
     for (const [key, version] of stored.keys) keys.#versions.set(key, version);
+    keys.#newest = stored.keys.at(-1)?.[1] ?? 0;
     for (const [version, at] of stored.marks) keys.#marks.push({ version, at: instant(at) });
     return keys;
   }

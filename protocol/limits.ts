@@ -42,6 +42,8 @@ export const limits = {
   // Keys of idempotent turns are remembered for both of these, whichever is longer (C10).
   key_window_versions: 10_000,
   key_window_ms: 24 * 60 * 60 * 1000,
+  /** The head says all of them, in one value of the store. Whoever makes more turns within the window hears `overloaded`. */
+  keys_per_context: 350_000,
 
   // Time to live.
   ttl_min_ms: 1_000,
@@ -237,6 +239,10 @@ export const limits = {
 
 export type Limits = { readonly [K in keyof typeof limits]: number };
 
+/** A pseudonym of 16 bytes and a version. */
+const HEAD_BYTES_PER_KEY = 22;
+const BASE64 = 4 / 3;
+
 /** The relations between the limits, checked before any process serves a turn. */
 export function checkLimits(l: Limits = limits): void {
   const wrong = [
@@ -249,6 +255,9 @@ export function checkLimits(l: Limits = limits): void {
     l.store_call_ms >= l.turn_deadline_ms && "store_call_ms >= turn_deadline_ms: one slow call would use up a turn",
     l.head_every_versions > l.head_every_versions_max && "head_every_versions > head_every_versions_max",
     l.head_every_versions_max > l.key_window_versions && "head_every_versions_max > key_window_versions",
+    l.key_window_versions >= l.keys_per_context && "key_window_versions >= keys_per_context: a full context would take no turn again",
+    (l.keys_per_context * HEAD_BYTES_PER_KEY + l.bytes_of_slots) * BASE64 > l.sidecar_bytes_per_body &&
+      "keys_per_context and bytes_of_slots > sidecar_bytes_per_body: the largest head could not be written",
     l.list_default > l.contexts_per_list && "list_default > contexts_per_list",
     l.history_default > l.versions_per_history && "history_default > versions_per_history",
     l.headers_ms > l.request_ms && "headers_ms > request_ms",

@@ -47,6 +47,18 @@ test("V5: a key is recalled with the answer of then; with other arguments it is 
   expect(other).toMatchObject({ ok: false, code: "conflict", details: { keyUsedFor: 1 } });
 });
 
+test("C10, B2: a context that remembers all the keys it may takes no turn until some may be forgotten, and repeats are answered", () => {
+  const few = { ...limits, key_window_versions: 2, key_window_ms: 1_000, keys_per_context: 3 };
+  const chain = new Chain();
+  for (const [i, ms] of [0, 10, 20].entries()) chain.do(append(`key-${i + 1}`), { now: instant(NOON + ms) });
+  const at = (ms: number) => decide(chain.state, { ...asking(append("next")), now: instant(NOON + ms) }, few);
+  expect(at(400)).toMatchObject({ do: "refuse", proof: false, reply: { code: "overloaded", retryAfterMs: 601 } });
+  expect(at(1_000)).toMatchObject({ do: "refuse", reply: { code: "overloaded", retryAfterMs: 1 } });
+  expect(decide(chain.state, { ...asking(append("key-1")), now: instant(NOON + 1_000) }, few)).toEqual({ do: "recall", version: 1 });
+  expect(at(1_001)).toMatchObject({ do: "commit", draft: { version: 4 } });
+  expect(decide(chain.state, { ...asking(append("key-1")), now: instant(NOON + 1_001) }, few)).toMatchObject({ do: "commit" });
+});
+
 test("the first version says that it created the context, later ones do not", () => {
   const [first, second] = started(2).entries;
   expect(first && committed(first).created).toBe(true);

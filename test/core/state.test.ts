@@ -53,6 +53,8 @@ test("C10: a key that is inside one of the windows is never forgotten, whenever 
         }
         keys.prune(instant(now), small);
         keys = Keys.from(structuredClone(keys.entries()));
+        const next = keys.forgettableAt(small);
+        if (next <= now && keys.size > small.key_window_versions) throw new Error(`at ${now} keys could be forgotten since ${next}`);
         for (const [i, at] of born.entries()) {
           const version = i + 1;
           const inside = version > born.length - small.key_window_versions || now - at <= small.key_window_ms;

@@ -4,11 +4,13 @@ import { expect, test } from "vitest";
 import type { ContextKeys } from "../../actors/ports.ts";
 import { decide } from "../../core/context.ts";
 import type { Draft, Entry } from "../../core/record.ts";
-import { apply, emptyState, type State } from "../../core/state.ts";
+import { apply, emptyState, Keys, type State } from "../../core/state.ts";
 import { ContextError } from "../../protocol/errors.ts";
 import { ContextId } from "../../protocol/ids.ts";
 import type { Item } from "../../protocol/item.ts";
+import { RawJson } from "../../protocol/json.ts";
 import { limits } from "../../protocol/limits.ts";
+import { instant } from "../../protocol/units.ts";
 import { RecordCodec } from "../../stores/codec.ts";
 import { Keyring } from "../../stores/keyring.ts";
 import { append, asking, configure, note, set } from "../core/chain.ts";
@@ -259,6 +261,19 @@ test("a head comes back as it was written, with the keys that are remembered", (
   const sealed = { page: 3, to: 2 };
   const head = codec.encodeHead(id, book.keys, book.state, sealed);
   expect(codec.decodeHead(id, book.keys, head)).toEqual({ state: book.state, sealed });
+});
+
+test("B1: the largest head, of all keys and slots that a context may have, is a body that the sidecar takes", () => {
+  const book = full();
+  const keys = new Keys();
+  const name = (i: number): string => String(i).padStart(limits.chars_per_name, "n");
+  const pseudonym = (v: number): string => Buffer.from(String(v).padStart(16, "k")).toString("latin1");
+  for (let v = 1; v <= limits.keys_per_context; v++) keys.add(pseudonym(v), limits.versions_per_context + v, instant(v));
+  const value = RawJson.trusted(JSON.stringify("x".repeat(limits.bytes_of_slots / limits.slots_per_context - 2)));
+  const slots = new Map(Array.from({ length: limits.slots_per_context }, (_, content) => [name(content), { value, content }]));
+  const head = codec.encodeHead(id, book.keys, { ...book.state, keys, slots }, { page: 0, to: 0 });
+  expect(head.toString("base64").length).toBeLessThan(limits.sidecar_bytes_per_body);
+  expect(codec.decodeHead(id, book.keys, head)?.state.keys.versionOf(pseudonym(1))).toBe(limits.versions_per_context + 1);
 });
 
 test("V7: a head that was altered in any byte is no head, and a record is none either", () => {

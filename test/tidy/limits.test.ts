@@ -26,6 +26,8 @@ test("the limits agree with each other, and each relation between them is checke
     { store_call_ms: limits.turn_deadline_ms },
     { head_every_versions: limits.head_every_versions_max + 1 },
     { head_every_versions_max: limits.key_window_versions + 1 },
+    { keys_per_context: limits.key_window_versions },
+    { keys_per_context: limits.keys_per_context * 2 },
     { list_default: limits.contexts_per_list + 1 },
     { history_default: limits.versions_per_history + 1 },
     { headers_ms: limits.request_ms + 1 },
