@@ -41,8 +41,9 @@ export class Group {
     this.#flying = true;
     for (let next = this.#take(); next.length > 0; next = this.#take()) {
       await this.#send(next);
-      // Calls that have arrived meanwhile are let in a few a round (docs/decisions/0012); their records go along.
-      await this.#ports.clock.rounds(this.#limits.rounds_between_groups);
+      // Calls that have arrived meanwhile are let in a few a round (docs/decisions/0012); their records go along. Behind one alone there are none.
+      const lonely = next.length === 1 && this.#waiting.length === 0;
+      if (!lonely) await this.#ports.clock.rounds(this.#limits.rounds_between_groups);
     }
     this.#flying = false;
   }

@@ -4,8 +4,11 @@ import type { Phase } from "./loops.ts";
 
 export interface Plan {
   readonly rounds: number;
-  /** Turns by many callers before anything is measured, and as many calls of the floor: Node compiles what runs often for a good half minute. */
-  readonly warmUp: { readonly callers: number; readonly ms: number };
+  /**
+   * Turns before anything is measured, and the floor's calls for as long: Node compiles what runs often for a good half minute. By many callers, then
+   * by one: what runs once for a group of records does not run often before.
+   */
+  readonly warmUp: readonly { readonly callers: number; readonly ms: number }[];
   /** Commits before the first round, unmeasured, ours and the floor's: contexts come to be, and their directory hears of it. */
   readonly bornMs: number;
   /** A round of commits is so many turns of ours and of the floor. */
@@ -30,7 +33,10 @@ const EBB_MS = 1_500;
 
 export const wholePlan = (rounds: number): Plan => ({
   rounds,
-  warmUp: { callers: 64, ms: 45_000 },
+  warmUp: [
+    { callers: 64, ms: 45_000 },
+    { callers: 1, ms: 30_000 },
+  ],
   bornMs: 1_000 + EBB_MS,
   turnsPerRound: 4,
   turn: { warmMs: 300, ms: 1_500 },
@@ -45,7 +51,7 @@ export const wholePlan = (rounds: number): Plan => ({
 /** Shows that it works; its figures show nothing. */
 export const quickPlan = (rounds: number): Plan => ({
   rounds,
-  warmUp: { callers: 16, ms: 1_000 },
+  warmUp: [{ callers: 16, ms: 1_000 }],
   bornMs: 500,
   turnsPerRound: 2,
   turn: { warmMs: 100, ms: 700 },

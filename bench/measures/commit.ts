@@ -20,8 +20,9 @@ export interface Commits {
 }
 
 /** Runs both until their code is compiled. */
-export async function warmUp(rig: Rig, { warmUp: { callers, ms }, ebbMs }: Plan): Promise<void> {
-  for (const grow of [turnOf(rig), writeOf(rig, "write")]) await runLoops(loops(callers, "all", grow), { warmMs: 0, ms });
+export async function warmUp(rig: Rig, { warmUp, ebbMs }: Plan): Promise<void> {
+  for (const { callers, ms } of warmUp)
+    for (const grow of [turnOf(rig), writeOf(rig, "write")]) await runLoops(loops(callers, "all", grow), { warmMs: 0, ms });
   await sleep(ebbMs);
 }
 

@@ -136,6 +136,37 @@ export const groupClaims: readonly Claim<Part>[] = [
     },
   ],
   [
+    "behind a record that was alone, and left nobody waiting, the next goes at once; where it left one, or there were two, it does not",
+    async (part) => {
+      const { promise: round, resolve: come } = Promise.withResolvers<void>();
+      const alone = open(part, () => round);
+      const done = [alone.group.create("a", bytes(1), {})];
+      await alone.store.answer(0, "created");
+      done.push(alone.group.create("b", bytes(1), {}), alone.group.create("c", bytes(1), {}));
+      assert.deepEqual(alone.store.calls, ["a", "b"]);
+      await alone.store.answer(1, "created");
+      assert.deepEqual(alone.store.calls, ["a", "b"]);
+      come();
+      await settle();
+      assert.deepEqual(alone.store.calls, ["a", "b", "c"]);
+
+      const pauses = [undefined, undefined, Promise.withResolvers<void>()];
+      const two = open(part, async () => pauses.shift()?.promise);
+      done.push(...["d", "e", "f"].map((key) => two.group.create(key, bytes(1), {})));
+      const held = pauses[2];
+      await two.store.answer(0, "created");
+      await two.store.answer(1, "created");
+      done.push(two.group.create("g", bytes(1), {}));
+      assert.deepEqual(two.store.calls, ["d", "e f"]);
+      held?.resolve();
+      await settle();
+      assert.deepEqual(two.store.calls, ["d", "e f", "g"]);
+      await alone.store.answer(2, "created");
+      await two.store.answer(2, "created");
+      assert.equal((await Promise.all(done)).length, 7);
+    },
+  ],
+  [
     "a group holds no more records than it may, and the rest goes next, in the order it came",
     async (part) => {
       const { store, group } = open(part);
