@@ -89,10 +89,10 @@ export const limits = {
   load_rounds: 64,
 
   // The head is a checkpoint: how many versions may pass before it is written again.
-  head_every_versions: 128,
+  head_every_versions: 512,
   /** It says all keys that are remembered: with each so many more, the next one may be so many versions later again, up to the number below. */
   keys_per_head_step: 2_048,
-  head_every_versions_max: 1_024,
+  head_every_versions_max: 2_048,
 
   // What waits to be done after a commit (C7).
   /** A crash's leftovers (events, the directory) wait no longer than this; 10,000 contexts in use are 170 reminders a second. */

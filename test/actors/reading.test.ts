@@ -6,9 +6,10 @@ import { type Scene, standing, times } from "./scene.ts";
 const VERSIONS = 2 * limits.records_per_bulk;
 const part = { ContextActor };
 
-/** A context of two bulk reads, a host that knows nothing of it, and a caller who may go away. */
+/** A context of two bulk reads and its head, a host that knows nothing of it, and a caller who may go away. */
 async function longContext() {
-  const { scene } = await standing(part, VERSIONS);
+  const { scene, host } = await standing(part, VERSIONS);
+  await host.actor.deactivate("t.c");
   const gone = new AbortController();
   return { scene, stranger: scene.host(), gone, call: { signal: gone.signal } };
 }
