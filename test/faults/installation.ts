@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
-import { parseDocument } from "yaml";
+import { Document, parseDocument } from "yaml";
 import type { Binaries } from "../../tools/run/binaries.ts";
 import { type Cluster, type Host, startCluster } from "../../tools/run/cluster.ts";
 import type { Environment } from "../../tools/run/environment.ts";
@@ -149,7 +149,7 @@ export async function openInstallation(options: InstallationOptions): Promise<In
   stack.defer(async () => {
     for (const { gate } of making.made) await gate[Symbol.asyncDispose]();
   });
-  const config = alteredConfig(options);
+  const configs = writeConfigs(options);
   const cluster = stack.use(
     await startCluster({
       binaries,
@@ -157,7 +157,7 @@ export async function openInstallation(options: InstallationOptions): Promise<In
       dataDir,
       report,
       app: { start: making.start },
-      settings: { "strata-host": hostSettings(config) },
+      settings: { "strata-host": hostSettings(configs.host) },
     }),
   );
   stack.defer(async () => {
@@ -200,7 +200,7 @@ export async function openInstallation(options: InstallationOptions): Promise<In
       return second;
     },
     foreign: async () => {
-      foreign ??= await startForeign(cluster, binaries.daprd, whole);
+      foreign ??= await startForeign(cluster, configs.foreign, binaries.daprd, whole);
       return foreign;
     },
     settle: async (settings) => {
@@ -236,15 +236,15 @@ async function weaken({ kind, store }: Cluster, without: readonly Cure[]): Promi
 }
 
 /** A host that hangs is found within two seconds. */
-const hostSettings = (config: string | undefined) => ({
+const hostSettings = (configFilePath: string) => ({
   appHealthProbeInterval: 1,
   appHealthProbeTimeout: 500,
   appHealthThreshold: 1,
-  ...(config === undefined ? {} : { configFilePath: config }),
+  configFilePath,
 });
 
-async function startForeign({ callers, dataDir }: Cluster, daprd: string, stack: AsyncDisposableStack): Promise<string> {
-  const { configFilePath, resourcesPaths, ...open } = await withFreePorts({ ...callers.app, appID: "foreign" });
+async function startForeign({ callers, dataDir }: Cluster, configFilePath: string, daprd: string, stack: AsyncDisposableStack) {
+  const { resourcesPaths, ...open } = await withFreePorts({ ...callers.app, appID: "foreign", configFilePath });
   const logFile = join(dataDir, "logs", "foreign-daprd.log");
   const foreign = sidecarOf({ daprd, app: open, env: { PATH: "/usr/bin:/bin" }, name: "the foreign sidecar", logFile });
   stack.defer(() => foreign.process.kill());
@@ -267,14 +267,23 @@ function faultHost(made: Made, host: Host): FaultHost {
   };
 }
 
-/** The shipped configuration of the host's sidecar with parts of it taken out; undefined where it is to be as shipped. */
-function alteredConfig({ without, dataDir }: InstallationOptions): string | undefined {
-  const parts = without.flatMap(({ hostConfig }) => (hostConfig === undefined ? [] : [hostConfig]));
-  if (parts.length === 0) return undefined;
-  const document = parseDocument(readFileSync(join(root, "components/config/host.yaml"), "utf8"));
-  for (const part of parts) document.deleteIn(part);
+/**
+ * The configurations of the host's sidecar, as shipped but for the parts that are to be gone, and of the foreign one, in which all is open. Both find
+ * each other by a file of their own: by multicast they would find the hosts of every installation on the machine, those that run beside this one and
+ * those that are gone, and what another's host answers proves nothing of this one.
+ */
+function writeConfigs({ without, dataDir }: InstallationOptions): { readonly host: string; readonly foreign: string } {
   const folder = join(dataDir, "altered");
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "host.yaml"), document.toString());
-  return join(folder, "host.yaml");
+  const host = parseDocument(readFileSync(join(root, "components/config/host.yaml"), "utf8"));
+  for (const { hostConfig } of without) if (hostConfig !== undefined) host.deleteIn(hostConfig);
+  const foreign = new Document({ apiVersion: "dapr.io/v1alpha1", kind: "Configuration", metadata: { name: "foreign" }, spec: {} });
+  const nameResolution = { component: "sqlite", version: "v1", configuration: { connectionString: join(folder, "names.db") } };
+  const written = ([name, document]: readonly [string, Document]): string => {
+    document.setIn(["spec", "nameResolution"], document.createNode(nameResolution));
+    const path = join(folder, `${name}.yaml`);
+    writeFileSync(path, document.toString());
+    return path;
+  };
+  return { host: written(["host", host]), foreign: written(["foreign", foreign]) };
 }

@@ -118,6 +118,9 @@ export const Configuration = z.strictObject({
         ),
       })
       .optional(),
+    nameResolution: z
+      .strictObject({ component: Name, version: z.string().optional(), configuration: z.record(z.string(), z.string()).optional() })
+      .optional(),
     api: z.strictObject({ allowed: z.array(ApiRule).min(1).optional(), denied: z.array(ApiRule).min(1).optional() }).optional(),
   }),
 });
