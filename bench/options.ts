@@ -12,7 +12,7 @@ export const readmeFile = fileURLToPath(new URL("../README.md", import.meta.url)
 export const help = `npm run bench -- [options]
 
 Measures Strata beside a floor that stands behind the same sidecars and on the same store, in turns, and prints medians. bench/README.md says what
-is measured and what is not. Everything takes about an hour on a machine that does nothing else.
+is measured and what is not. Every store takes some 25 minutes on a machine that does nothing else.
 
   --store KIND      ${stores.join(", ")}; may stand several times. Default: all
   --measure NAME    ${measures.join(", ")}; may stand several times. Default: all

@@ -1,4 +1,4 @@
-// How much is measured. The whole plan takes a quarter of an hour a store.
+// How much is measured. The whole plan takes some 25 minutes a store.
 import { limits } from "../protocol/limits.ts";
 import type { Phase } from "./loops.ts";
 

@@ -102,7 +102,6 @@ export class Keys {
   readonly #versions = new Map<string, number>();
   /** Times of some versions, oldest first, so that not every key needs one. */
   readonly #marks: { readonly version: number; readonly at: Instant }[] = [];
-
   #newest = 0;
 
   get size(): number {

@@ -113,7 +113,7 @@ export const brokenRules: readonly BrokenRule[] = [
     broken: "the record that it names is not looked at",
     file: "actors/load.ts",
     find: `    if (named === undefined || named.digest !== state.digest) return undefined;\n`,
-    by: `    if (named?.digest !== state.digest) return { ...ends, rows: rows.slice(besides.length + 1) };\n`,
+    by: `    if (named?.digest !== state.digest) return { ...ends, rows: rows.slice(last.length + 1) };\n`,
     seed: 4,
   },
   {

@@ -266,8 +266,8 @@ test("a head comes back as it was written, with the keys that are remembered", (
 test("B1: the largest head, of all keys and slots that a context may have, is a body that the sidecar takes", () => {
   const book = full();
   const keys = new Keys();
-  const name = (i: number): string => String(i).padStart(limits.chars_per_name, "n");
-  const pseudonym = (v: number): string => Buffer.from(String(v).padStart(16, "k")).toString("latin1");
+  const name = (i: number): string => String(i).padStart(64, "n");
+  const pseudonym = (v: number): string => String(v).padStart(16, "k");
   for (let v = 1; v <= limits.keys_per_context; v++) keys.add(pseudonym(v), limits.versions_per_context + v, instant(v));
   const value = RawJson.trusted(JSON.stringify("x".repeat(limits.bytes_of_slots / limits.slots_per_context - 2)));
   const slots = new Map(Array.from({ length: limits.slots_per_context }, (_, content) => [name(content), { value, content }]));
