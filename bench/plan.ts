@@ -14,7 +14,10 @@ export interface Plan {
   /** A round of commits is so many turns of ours and of the floor. */
   readonly turnsPerRound: number;
   readonly turn: Phase;
-  /** Between ours and the floor's: until what ours leaves to be done has ebbed away, since it shares the machine. */
+  /**
+   * After each turn of either side: until what it leaves to be done has ebbed away, since both share the machine. The floor's leaves nothing, but who
+   * begins at once behind himself is faster for seconds than who begins behind another.
+   */
   readonly ebbMs: number;
   /** Contexts that are loaded in each round, of each kind. */
   readonly loads: number;

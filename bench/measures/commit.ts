@@ -50,7 +50,7 @@ async function measureRound(rig: Rig, steps: BySide<readonly Step[]>, plan: Plan
   for (let turn = 0; turn < plan.turnsPerRound; turn++)
     for (const side of turn % 2 === 0 ? sides : sides.toReversed()) {
       runs[side].push(await runLoops(steps[side], plan.turn, [() => cpuOf(pids[side]()), ofUs]));
-      if (side === "ours") await sleep(plan.ebbMs);
+      await sleep(plan.ebbMs);
     }
   return { ours: sampleOf(runs.ours), floor: sampleOf(runs.floor) };
 }
