@@ -9,6 +9,6 @@ export const notRun: Readonly<Record<string, string>> = {
     "both serve until they are ended; test/telemetry starts them with such an endpoint",
   "bench/README.md: npm run bench -- --quick --store redis": "measures for minutes to an hour",
   "test/faults/README.md: npm run faults": "takes most of an hour; npm test runs a tenth of it (test/faults)",
-  "test/sim/README.md: npm run sim": "the seeds are a test of their own (test/sim), the mutants take hours",
+  "test/sim/README.md: npm run sim": "the seeds are a test of their own (test/sim), the mutants take minutes",
   "tools/dapr/README.md: tools/dapr/build.sh": "builds for minutes; .ci/run does it where no Dapr is found",
 };

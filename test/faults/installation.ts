@@ -1,22 +1,20 @@
 // An installation on a real daprd as faults need it: hosts whose record writes pass a gate, that can be stopped, killed and started in other ways
 // than shipped, a second host, and a foreign sidecar.
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
-import { Document, parseDocument } from "yaml";
 import type { Binaries } from "../../tools/run/binaries.ts";
 import { type Cluster, type Host, startCluster } from "../../tools/run/cluster.ts";
 import type { Environment } from "../../tools/run/environment.ts";
 import { baseEnvironment } from "../../tools/run/environment.ts";
-import { withFreePorts } from "../../tools/run/plan.ts";
 import { freePorts } from "../../tools/run/ports.ts";
 import { Process } from "../../tools/run/processes.ts";
-import { sidecarOf } from "../../tools/run/sidecar.ts";
+import type { Sidecar } from "../../tools/run/sidecar.ts";
 import { createTenant, mintGrant } from "../../tools/run/tenant.ts";
+import { startForeign, writeConfigs } from "../tools/foreign.ts";
 import { briefDrain, type Cure } from "./cures.ts";
 import { type Gate, openGate } from "./gate.ts";
 import { TENANT } from "./stage.ts";
@@ -146,10 +144,9 @@ export async function openInstallation(options: InstallationOptions): Promise<In
   await using stack = new AsyncDisposableStack();
   const { binaries, store, dataDir, without, report } = options;
   const making = new Making(options);
-  stack.defer(async () => {
-    for (const { gate } of making.made) await gate[Symbol.asyncDispose]();
-  });
-  const configs = writeConfigs(options);
+  stack.defer(async () => void (await Promise.all(making.made.map(({ gate }) => gate[Symbol.asyncDispose]()))));
+  const gone = without.map(({ hostConfig }) => hostConfig).filter((path) => path !== undefined);
+  const configs = writeConfigs(join(dataDir, "altered"), gone);
   const cluster = stack.use(
     await startCluster({
       binaries,
@@ -177,7 +174,8 @@ export async function openInstallation(options: InstallationOptions): Promise<In
   if (made === undefined || host === undefined) throw new Error("the cluster has no host");
   const first = faultHost(made, host);
   let second: FaultHost | undefined;
-  let foreign: string | undefined;
+  let foreign: Sidecar | undefined;
+  stack.defer(() => foreign?.process.kill());
   const whole = stack.move();
   return {
     store,
@@ -200,8 +198,8 @@ export async function openInstallation(options: InstallationOptions): Promise<In
       return second;
     },
     foreign: async () => {
-      foreign ??= await startForeign(cluster, configs.foreign, binaries.daprd, whole);
-      return foreign;
+      foreign ??= await startForeign(cluster, configs, binaries.daprd);
+      return foreign.url;
     },
     settle: async (settings) => {
       if (JSON.stringify(settings) === JSON.stringify(making.settings)) return;
@@ -243,15 +241,6 @@ const hostSettings = (configFilePath: string) => ({
   configFilePath,
 });
 
-async function startForeign({ callers, dataDir }: Cluster, configFilePath: string, daprd: string, stack: AsyncDisposableStack) {
-  const { resourcesPaths, ...open } = await withFreePorts({ ...callers.app, appID: "foreign", configFilePath });
-  const logFile = join(dataDir, "logs", "foreign-daprd.log");
-  const foreign = sidecarOf({ daprd, app: open, env: { PATH: "/usr/bin:/bin" }, name: "the foreign sidecar", logFile });
-  stack.defer(() => foreign.process.kill());
-  await foreign.process.start();
-  return foreign.url;
-}
-
 function faultHost(made: Made, host: Host): FaultHost {
   return {
     name: host.name,
@@ -265,25 +254,4 @@ function faultHost(made: Made, host: Host): FaultHost {
       return { app: made.process.logFile, sidecar: host.sidecar.process.logFile };
     },
   };
-}
-
-/**
- * The configurations of the host's sidecar, as shipped but for the parts that are to be gone, and of the foreign one, in which all is open. Both find
- * each other by a file of their own: by multicast they would find the hosts of every installation on the machine, those that run beside this one and
- * those that are gone, and what another's host answers proves nothing of this one.
- */
-function writeConfigs({ without, dataDir }: InstallationOptions): { readonly host: string; readonly foreign: string } {
-  const folder = join(dataDir, "altered");
-  mkdirSync(folder, { recursive: true });
-  const host = parseDocument(readFileSync(join(root, "components/config/host.yaml"), "utf8"));
-  for (const { hostConfig } of without) if (hostConfig !== undefined) host.deleteIn(hostConfig);
-  const foreign = new Document({ apiVersion: "dapr.io/v1alpha1", kind: "Configuration", metadata: { name: "foreign" }, spec: {} });
-  const nameResolution = { component: "sqlite", version: "v1", configuration: { connectionString: join(folder, "names.db") } };
-  const written = ([name, document]: readonly [string, Document]): string => {
-    document.setIn(["spec", "nameResolution"], document.createNode(nameResolution));
-    const path = join(folder, `${name}.yaml`);
-    writeFileSync(path, document.toString());
-    return path;
-  };
-  return { host: written(["host", host]), foreign: written(["foreign", foreign]) };
 }

@@ -5,11 +5,11 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, onTestFinished } from "vitest";
 import { z } from "zod";
 import type { StoreKind } from "../../tools/run/cluster.ts";
-import { withFreePorts } from "../../tools/run/plan.ts";
 import { until } from "../../tools/run/polling.ts";
 import { weaknessesOf } from "../../tools/run/redis.ts";
-import { sidecarOf } from "../../tools/run/sidecar.ts";
 import { asHost, call, grpcStatus, put, servedBy, Told, turn } from "./calls.ts";
+import { temporaryFolder } from "./folders.ts";
+import { startForeign, writeConfigs } from "./foreign.ts";
 import { binaries, isLive, liveTest, type TemporaryCluster, temporaryCluster } from "./live.ts";
 
 const app = { command: ["node", fileURLToPath(new URL("stand-in-app.ts", import.meta.url))] } as const;
@@ -106,21 +106,8 @@ function refusing(cluster: Get): void {
     expect((await put(host?.url ?? "", "/actors/Context/main.a/method/append")).status).toBe(401);
   });
 
-  liveTest("invocation reaches the application neither through its own sidecar nor through another app's", async () => {
+  liveTest("invocation does not reach the application through its own sidecar", async () => {
     expect((await asHost(cluster())("PUT", invokePath, {})).status).toBe(404);
-    // A sidecar with everything open, as anyone on this machine could start one.
-    const { app: callers, process } = cluster().callers;
-    const { configFilePath, resourcesPaths, ...open } = await withFreePorts({ ...callers, appID: "foreign" });
-    const logFile = process.logFile.replace("strata-callers", "foreign");
-    const foreign = sidecarOf({ daprd: binaries().daprd, app: open, env: { PATH: "/usr/bin:/bin" }, name: "foreign", logFile });
-    await using running = foreign.process;
-    await running.start();
-    const { status, text } = await until("the foreign sidecar finds the host", AGAIN_MS, async () => {
-      const answer = await put(foreign.url, invokePath);
-      return /failed to resolve|couldn't find/i.test(answer.text) ? undefined : answer;
-    });
-    expect(text).toMatch(/access control policy has denied access/);
-    expect(status).toBe(403);
   });
 }
 
@@ -215,6 +202,21 @@ describe("a cluster's processes", () => {
     expect(mine.hosts[0]?.process).toBeUndefined();
     expect(seen[0]).toMatchObject({ STRATA_EVENTS: "off", STRATA_PORT: seen[0]?.APP_PORT, STRATA_STATE_STORE: "store" });
     expect(Object.keys(seen[0] ?? {})).toEqual(expect.arrayContaining(["DAPR_HTTP_PORT", "DAPR_API_TOKEN", "APP_API_TOKEN"]));
+  });
+});
+
+describe("another application's sidecar", () => {
+  liveTest("invocation does not reach the application through it", async () => {
+    const configs = writeConfigs(temporaryFolder());
+    await using mine = await temporaryCluster({ store: "sqlite", app, settings: { "strata-host": { configFilePath: configs.host } } });
+    const foreign = await startForeign(mine, configs, binaries().daprd);
+    onTestFinished(() => foreign.process.kill());
+    const { status, text } = await until("the foreign sidecar finds the host", AGAIN_MS, async () => {
+      const answer = await put(foreign.url, invokePath);
+      return /failed to resolve|couldn't find/i.test(answer.text) ? undefined : answer;
+    });
+    expect(text).toMatch(/access control policy has denied access/);
+    expect(status).toBe(403);
   });
 });
 
