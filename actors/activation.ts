@@ -5,7 +5,7 @@ import type { ContextId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Policy } from "../protocol/policy.ts";
 import { type Instant, instant, type Millis } from "../protocol/units.ts";
-import type { Clock, ContextKeys, Ports, Sealed } from "./ports.ts";
+import type { Clock, ContextKeys, Die, Ports, Sealed } from "./ports.ts";
 import { Queue } from "./queue.ts";
 
 /** When the tail was known to be where we think, on both clocks: the wall clock may jump, the other may stand still while a machine sleeps. */
@@ -64,10 +64,17 @@ export class Activation {
   /** What the tenant decided for new contexts; asked once, before the first record. */
   defaults: Policy | undefined = undefined;
 
-  constructor(id: ContextId) {
+  /** From 0 to below 1: how much of a period its reminder and its heads come earlier, so that contexts that began together do not do it together. */
+  readonly stagger: number;
+
+  constructor(id: ContextId, stagger = 0) {
     this.id = id;
+    this.stagger = stagger;
   }
 }
+
+/** Drawn evenly from 0 to below 1. */
+export const drawStagger = (die: Die): number => Buffer.from(die.bytes(4)).readUInt32BE() / 2 ** 32;
 
 /** The records' keys in the store (C1): none is ever used for anything else, or twice. */
 export const keyOf = {

@@ -5,7 +5,7 @@ import type { Command } from "../protocol/contract.ts";
 import { ContextError, type Refusal, refuse } from "../protocol/errors.ts";
 import { ContextId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
-import { Activation } from "./activation.ts";
+import { Activation, drawStagger } from "./activation.ts";
 import { type ActorType, aborted, answer } from "./actor.ts";
 import { expire } from "./ending.ts";
 import { Group } from "./group.ts";
@@ -101,7 +101,7 @@ export class ContextActor implements ActorType {
     const live = this.#live.get(id);
     if (live !== undefined) return live;
     if (this.#live.size >= limits.live_contexts) this.#makeRoom();
-    const a = new Activation(id);
+    const a = new Activation(id, drawStagger(this.#world.ports.die));
     this.#live.set(id, a);
     return a;
   }
@@ -126,7 +126,7 @@ export class ContextActor implements ActorType {
     if (ports.settings.events) this.#aftermath.outbox.add(a, event);
     if (a.loaded === undefined) return;
     this.#aftermath.reporter.tell(a, reportOf(a.id, a.loaded.state));
-    if (isHeadDue(a.loaded.state)) void this.#checkpoint(a);
+    if (isHeadDue(a.loaded.state, a.stagger)) void this.#checkpoint(a);
   }
 
   /** In the context's own order, behind the turn that has just ended. */

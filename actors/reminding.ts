@@ -25,7 +25,8 @@ const trustOf = ({ settings }: Ports): number => settings.tendMs * limits.remind
 export async function remind(a: Activation, ports: Ports, call: Call): Promise<void> {
   if (isReminded(a, ports)) return;
   const old = a.reminders.own.get("tend");
-  await register(a, "tend", ports.settings.tendMs, ports.settings.tendMs, ports, call);
+  const period = ports.settings.tendMs;
+  await register(a, "tend", Math.ceil(period * (1 - a.stagger)), period, ports, call);
   // What became of the time to live in so long a time is for the new reminder to find out.
   a.reminders.own.delete("expire");
   if (old !== undefined) await ports.reminders.cancel(CONTEXT, a.id, old.name);

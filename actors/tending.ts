@@ -46,9 +46,10 @@ async function publishAgain(a: Activation, loaded: Loaded, world: World, outbox:
 }
 
 /** Whether a head belongs behind this version. It says all keys that are remembered: the more there are, the less often it is written. */
-export const isHeadDue = ({ version, keys }: Pick<State, "version" | "keys">): boolean => {
+export const isHeadDue = ({ version, keys }: Pick<State, "version" | "keys">, stagger: number): boolean => {
   const { head_every_versions: every, head_every_versions_max: max, keys_per_head_step: step } = limits;
-  return version % Math.min(max, every * (1 + Math.floor(keys.size / step))) === 0;
+  const versions = Math.min(max, every * (1 + Math.floor(keys.size / step)));
+  return (version + Math.floor(versions * stagger)) % versions === 0;
 };
 
 /** The head is a hint: written without a condition, and lost without harm. */
