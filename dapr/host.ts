@@ -7,6 +7,7 @@ import { type ActorType, aborted } from "../actors/actor.ts";
 import type { Call, Events } from "../actors/ports.ts";
 import { refuse } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
+import { isProbe } from "./reach.ts";
 import type { Standing } from "./readiness.ts";
 import { Turnstile } from "./turnstile.ts";
 
@@ -26,10 +27,18 @@ export type HostOptions = {
   readonly events: Pick<Events, "failed">;
 };
 
+/** What a host says of its health beside that it runs. */
+export type Watch = {
+  /** Whether what the host stands on is there. */
+  standing(): Promise<Standing>;
+  /** Whether calls get through to its actors. */
+  reached(): boolean;
+};
+
 export type Host = {
   readonly port: number;
-  /** From now on `actors` are served, and the sidecar is told that they may come. `standing` says whether what the host stands on is there. */
-  ready(actors: readonly ActorType[], standing?: () => Promise<Standing>): void;
+  /** From now on `actors` are served, and the sidecar is told that they may come. */
+  ready(actors: readonly ActorType[], watch?: Watch): void;
   /** Lets what runs end, for at most `ms`, then closes. New calls are told to come back. */
   close(ms: number): Promise<void>;
 };
@@ -61,7 +70,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const address = server.address();
   return {
     port: typeof address === "object" && address !== null ? address.port : options.port,
-    ready: (actors, standing) => serving.ready(actors, standing),
+    ready: (actors, watch) => serving.ready(actors, watch),
     close: (ms) => serving.close(server, ms),
   };
 }
@@ -78,7 +87,7 @@ class Serving {
   #actors: ReadonlyMap<string, ActorType> = new Map();
   readonly #token: Buffer | undefined;
   #state: "starting" | "ready" | "draining" = "starting";
-  #standing: () => Promise<Standing> = async () => ({ sidecar: "ok", store: "ok" });
+  #watch: Watch = { standing: async () => ({ sidecar: "ok", store: "ok" }), reached: () => true };
   readonly #running = new Set<Promise<void>>();
   readonly #turnstile = new Turnstile();
 
@@ -87,9 +96,9 @@ class Serving {
     this.#token = options.appToken === undefined ? undefined : Buffer.from(options.appToken);
   }
 
-  ready(actors: readonly ActorType[], standing = this.#standing): void {
+  ready(actors: readonly ActorType[], watch = this.#watch): void {
     this.#actors = new Map(actors.map((actor) => [actor.name, actor]));
-    this.#standing = standing;
+    this.#watch = watch;
     this.#state = "ready";
   }
 
@@ -115,6 +124,7 @@ class Serving {
     if (actor === undefined && this.#options.types.includes(type)) return send(response, 200, goingAway("is not ready yet"));
     if (actor === undefined) return send(response, 404, refuse("not_found", "there is nothing at this path"));
     if (method === undefined) return this.#deactivate(actor, id, request, response);
+    if (isProbe(id, method)) return send(response, 200, {});
     if (request.method !== "PUT" && request.method !== "POST")
       return send(response, 405, refuse("invalid", "actor methods are called by PUT or POST"));
     if (this.#state === "draining") return send(response, 200, goingAway("is going away"));
@@ -162,13 +172,13 @@ class Serving {
     send(response, 200, {});
   }
 
-  /** /healthz is for who may restart the host or take its actors away: it speaks of the host alone. /readyz is for who watches. */
+  /** /healthz is for who may restart the host or take its actors away: it speaks of what that mends. /readyz is for who watches. */
   async #health(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.method !== "GET" && request.method !== "HEAD") return send(response, 405, refuse("invalid", "only GET goes here"));
     const running = this.#running.size;
-    if (path === "/healthz" || this.#state !== "ready")
-      return send(response, this.#state === "ready" ? 200 : 503, { status: this.#state, running });
-    const standing = await this.#standing();
+    const status = this.#state === "ready" && !this.#watch.reached() ? "unreached" : this.#state;
+    if (path === "/healthz" || status !== "ready") return send(response, status === "ready" ? 200 : 503, { status, running });
+    const standing = await this.#watch.standing();
     const whole = standing.sidecar === "ok" && standing.store === "ok";
     send(response, whole ? 200 : 503, { status: whole ? "ready" : "waiting", running, ...standing });
   }

@@ -13,6 +13,10 @@ export type Fit = "tested" | "supported" | "newer" | "older" | "unknown";
 
 const Metadata = z.object({ runtimeVersion: z.string().regex(/^v?\d{1,5}\.\d{1,5}\.\d{1,5}(?:[-+][\w.+-]{1,40})?$/) });
 
+const Hosted = z.object({
+  actorRuntime: z.object({ hostReady: z.literal(true), activeActors: z.array(z.object({ type: z.string() })).default([]) }),
+});
+
 export function fitOf(version: string): Fit {
   const [major, minor] = numbersOf(version);
   const [ourMajor = 0, ourMinor = 0] = numbersOf(daprVersions.tested);
@@ -39,4 +43,11 @@ export async function examineRuntime(sidecar: Sidecar): Promise<Runtime> {
     "unavailable",
     `the sidecar is of Dapr ${version}, and Strata needs ${daprVersions.supported} (tested: ${daprVersions.tested}) or newer; upgrade it`,
   );
+}
+
+/** The actor types that the sidecar says it serves: none where it tells nothing, has taken them away, or knows that it is without placement. */
+export async function hostedTypes(sidecar: Pick<Sidecar, "call">): Promise<readonly string[]> {
+  const answer = await sidecar.call("GET", "/v1.0/metadata", undefined);
+  const told = answer.status === 200 ? Hosted.safeParse(jsonOf(answer)).data : undefined;
+  return told?.actorRuntime.activeActors.map(({ type }) => type) ?? [];
 }

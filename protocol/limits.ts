@@ -135,6 +135,8 @@ export const limits = {
   readiness_fresh_ms: 1_000,
   /** Below the second that Kubernetes gives a probe. Who has not answered by then is away; daprd keeps a read waiting while its store is gone. */
   readiness_wait_ms: 700,
+  /** Looks in a row, of up to twice `store_call_ms`, in which a sidecar that is well let no call through to actors; a round of placement may hold them up for one. */
+  reach_looks: 2,
   /** Of 1, 2, 4, 8 and all at once the number with which 64 callers were served fastest (docs/decisions/0012). */
   calls_per_round: 4,
   /** Between the answer to one group of records and the next group, so that this takes along what has arrived meanwhile (docs/decisions/0012). */

@@ -9,6 +9,7 @@ import { SidecarBus } from "../../dapr/bus.ts";
 import { SidecarDirectory } from "../../dapr/directory.ts";
 import { examineStore } from "../../dapr/examine.ts";
 import { startHost } from "../../dapr/host.ts";
+import { Reach } from "../../dapr/reach.ts";
 import { Readiness } from "../../dapr/readiness.ts";
 import { SidecarReminders } from "../../dapr/reminders.ts";
 import { examineRuntime, type Runtime } from "../../dapr/runtime.ts";
@@ -63,7 +64,9 @@ export async function openHost(config: HostConfig, around: Around): Promise<Open
       const runtime = await examineRuntime(sidecar);
       const ports = await openPorts(config, sidecar, around);
       const readiness = new Readiness(sidecar, config.stateStore, around.clock);
-      host.ready([new ContextActor(ports), new TenantActor(ports)], () => readiness.ask());
+      const standing = () => readiness.ask();
+      const reach = new Reach(sidecar, CONTEXT, standing, around);
+      host.ready([new ContextActor(ports), new TenantActor(ports)], { standing, reached: () => reach.ask() });
       return runtime;
     } catch (reason) {
       await close();

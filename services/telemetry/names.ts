@@ -9,7 +9,7 @@ export const methodOf = (id: string, method: string): string => reportedMethod(!
 export function deedOf(id: string, doing: string): string {
   const [, reminder] = /^remind\/(tend|expire)\b/.exec(doing) ?? [];
   if (reminder !== undefined) return `remind/${reminder}`;
-  return doing === "serve" || doing === "list" ? doing : methodOf(id, doing);
+  return ["serve", "list", "reach"].includes(doing) ? doing : methodOf(id, doing);
 }
 
 export const idOf = (id: string): string => (/^[a-z0-9.-]{1,127}$/.test(id) ? id : "(malformed)");

@@ -68,7 +68,7 @@ afterEach(async () => {
 function beReady(): void {
   const clock: Pick<Clock, "elapsed" | "sleep"> = { elapsed: () => millis(now), sleep: () => patience.promise };
   const readiness = new Readiness(sidecar, "store", clock);
-  host.ready([], () => readiness.ask());
+  host.ready([], { standing: () => readiness.ask(), reached: () => true });
 }
 
 async function probe(path: string): Promise<readonly [number, z.infer<typeof Body>]> {
