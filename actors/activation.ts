@@ -50,6 +50,8 @@ export class Activation {
   loaded: Loaded | undefined = undefined;
   /** The latest time at which a caller has read. */
   observed: Instant = instant(0);
+  /** When it last committed. */
+  committed: Millis | undefined = undefined;
   /** Events up to here are known to be out; the larger of what records say and what this activation saw. */
   published = 0;
   /** Version of the last head that this activation wrote or read. */

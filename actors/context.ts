@@ -123,6 +123,7 @@ export class ContextActor implements ActorType {
 
   #committed(a: Activation, event: ReturnType<typeof eventOf>): void {
     const { ports } = this.#world;
+    a.committed = ports.clock.elapsed();
     if (ports.settings.events) this.#aftermath.outbox.add(a, event);
     if (a.loaded === undefined) return;
     this.#aftermath.reporter.tell(a, reportOf(a.id, a.loaded.state));

@@ -1,4 +1,4 @@
-// What a context's `tend` reminder does: whatever turns left undone, until nothing is (C7).
+// What a context's `tend` reminder does: whatever turns left undone, until the context is idle and nothing is (C7).
 
 import { eventOf } from "../core/record.ts";
 import { expiryOf, type State } from "../core/state.ts";
@@ -14,9 +14,13 @@ import type { World } from "./world.ts";
 
 export type Aftermath = { readonly outbox: Outbox; readonly reporter: Reporter };
 
-/** Publishes, reports and writes the head; cancels the reminder when all of it was done before. */
+/** Publishes, reports and writes the head; cancels the reminder when all of it is done. Leaves a context in use to its turns. */
 export async function tend(a: Activation, reminder: string, world: World, { outbox, reporter }: Aftermath, call: Call): Promise<void> {
   const { ports } = world;
+  if (a.loaded !== undefined && isInUse(a, a.loaded, outbox, ports)) {
+    if (a.loaded.state.version - a.head > limits.head_behind_in_use) await writeHead(a, a.loaded, world, call);
+    return ports.events.tended(a.id, "in use");
+  }
   const loaded = await loadProven(a, ports, world.hot, call);
   const { version } = loaded.state;
   const behind = ports.settings.events && a.published < version;
@@ -27,6 +31,12 @@ export async function tend(a: Activation, reminder: string, world: World, { outb
   await ensureExpiry(a, loaded, ports);
   await letGo(a, reminder, ports, loaded.buried);
   ports.events.tended(a.id, "clean");
+}
+
+/** Whether turns are made so often that the next fire is soon enough, and what they left to be told is on its way. Many are: this asks no store. */
+function isInUse(a: Activation, { state }: Loaded, outbox: Outbox, { clock, settings }: Ports): boolean {
+  const recent = !state.ended && a.committed !== undefined && clock.elapsed() - a.committed < settings.tendMs;
+  return recent && (!settings.events || a.published >= state.version || outbox.has(a));
 }
 
 /** The end of a name that has one is looked after by a reminder of its own; one that was registered too early may have been cancelled since. */

@@ -93,6 +93,8 @@ export const limits = {
   /** It says all keys that are remembered: with each so many more, the next one may be so many versions later again, up to the number below. */
   keys_per_head_step: 2_048,
   head_every_versions_max: 2_048,
+  /** A reminder that finds a context in use writes its head if it is further behind: to read so few records beyond it costs less than to write it. */
+  head_behind_in_use: 32,
 
   // What waits to be done after a commit (C7).
   /** A crash's leftovers (events, the directory) wait no longer than this; 10,000 contexts in use are 170 reminders a second. */

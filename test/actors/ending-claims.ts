@@ -153,7 +153,7 @@ export const endingClaims: readonly Claim<Part>[] = [
       scene.asked();
       await host.remind(name);
       assert.deepEqual([scene.asked(), scene.duties("expire")], [["read rec/4", "cancel expire"], []]);
-      await scene.advance(2_000);
+      await scene.advance(times.tend);
       await scene.host().configure("again", 10 * times.drop);
       for (let i = 0; i < 3; i++) {
         await host.remind(scene.duties("tend")[0] ?? "");

@@ -40,6 +40,7 @@ export const loadingClaims: readonly Claim<Part>[] = [
     async (part) => {
       const { scene, host } = await standing(part, 1);
       const other = scene.host();
+      await scene.advance(times.tend);
       let looks = 0;
       scene.next(
         /^read \S*rec\/\d+$/,

@@ -8,6 +8,7 @@ import type { tend } from "../../actors/tending.ts";
 import type { World } from "../../actors/world.ts";
 import type { ContextEvent } from "../../core/record.ts";
 import { Keys } from "../../core/state.ts";
+import { ContextId } from "../../protocol/ids.ts";
 import { limits } from "../../protocol/limits.ts";
 import { assert, type Claim, slowly } from "./claims.ts";
 import { ID, type Part, Scene, type SceneHost, standing, times } from "./scene.ts";
@@ -71,6 +72,102 @@ export const tendingClaims: readonly Claim<Part>[] = [
       await host.remind("tend-another");
       assert.deepEqual(scene.asked(), ["read rec/3"]);
       assert.deepEqual([versions(scene.published), scene.reports.map(({ version }) => version)], [[1, 2], [2]]);
+    },
+  ],
+  [
+    "C7: a context in use is left to its turns: until a period after its last one a fire asks for nothing and the reminder stays",
+    async (part) => {
+      const { scene, host } = await standing(part, 1);
+      const committed = scene.mono;
+      await host.append("k2");
+      await scene.advance(committed + times.tend - 1 - scene.mono);
+      const [name = ""] = scene.duties("tend");
+      scene.asked();
+      await host.remind(name);
+      assert.deepEqual([scene.asked(), scene.duties("tend")], [[], [name]]);
+      await scene.advance(1);
+      await host.remind(name);
+      assert.deepEqual([scene.asked(), scene.duties("tend")], [["read rec/3", "put head", "cancel tend"], []]);
+    },
+  ],
+  [
+    "C7: of a context in use a fire tells the events that are not out, unless they are on their way or switched off",
+    async (part) => {
+      const scene = new Scene(part);
+      const host = scene.host();
+      scene.next(/publish/, "lost", limits.publish_attempts);
+      await host.append("k1");
+      const [name = ""] = scene.duties("tend");
+      await host.remind(name);
+      assert.deepEqual(versions(scene.published), [1]);
+      scene.next(/publish/, async () => {
+        scene.asked();
+        await host.remind(name);
+        assert.deepEqual(scene.asked(), []);
+      });
+      await host.append("k2");
+      assert.deepEqual([versions(scene.published), scene.failures], [[1, 2], []]);
+      Object.assign(scene.settings, { events: false });
+      await host.append("k3");
+      scene.asked();
+      await host.remind(name);
+      assert.deepEqual(scene.asked(), []);
+    },
+  ],
+  [
+    "C7: a context of which nothing is certain, or in which only others make turns, is not in use",
+    async (part) => {
+      const { scene, host } = await standing(part, 1);
+      const other = scene.host();
+      await other.read();
+      scene.asked();
+      await other.remind("tend-another");
+      assert.deepEqual(scene.asked(), ["read rec/2", "publish", "put head"]);
+      scene.next(/create .*rec\/2/, "lost", 1_000);
+      assert.deepEqual((await host.append("k2")).details, { outcome: "unknown" });
+      scene.hear();
+      scene.asked();
+      await host.remind("tend-another");
+      assert.ok(scene.asked()[0]?.includes("head"));
+    },
+  ],
+  [
+    "a fire writes the head of a context in use where a load would have many records to read beyond it",
+    async (part) => {
+      const { scene, host } = await standing(part, limits.head_behind_in_use);
+      scene.drop("head");
+      const [name = ""] = scene.duties("tend");
+      const fire = async (): Promise<string[]> => {
+        scene.asked();
+        await host.remind(name);
+        return scene.asked();
+      };
+      assert.deepEqual(await fire(), []);
+      await host.append("one more");
+      assert.deepEqual([await fire(), await fire(), scene.duties("tend")], [["put head"], [], [name]]);
+    },
+  ],
+  [
+    "contexts tell the directory in the order of their names, so many at a time, each its latest; who comes later waits for the next round",
+    async (part) => {
+      const scene = new Scene(part);
+      const host = scene.host();
+      const count = limits.reports_per_call + 2;
+      const ids = Array.from({ length: count }, (_, i) => `t.c${String(i).padStart(4, "0")}`);
+      const append = (id = "", key = "k") => host.ask("append", { key, items: [{ role: "user", content: key }] }, {}, ContextId.parse(id));
+      for (const id of ids.toReversed()) await append(id);
+      const told = () => scene.reports.splice(0).map(({ name, version }) => `${name} ${version}`);
+      const names = ids.map((id) => id.slice(2));
+      await scene.advance(limits.report_delay_ms);
+      assert.deepEqual(
+        told(),
+        names.slice(0, -2).map((name) => `${name} 1`),
+      );
+      for (const id of [ids[0], ids.at(-1)]) await append(id, "more");
+      await scene.advance(limits.report_delay_ms);
+      assert.deepEqual(told(), [`${names.at(-2)} 1`, `${names.at(-1)} 2`]);
+      await scene.advance(limits.report_delay_ms);
+      assert.deepEqual(told(), [`${names[0]} 2`]);
     },
   ],
   [
@@ -170,7 +267,7 @@ export const tendingClaims: readonly Claim<Part>[] = [
       await own.configure("ttl", 3_600_000);
       await again.advance(4 * times.tend);
       await own.append("k3");
-      await again.advance(2_000);
+      await again.advance(times.tend);
       const [mine = ""] = again.duties("tend");
       again.next(/register expire/, "lost");
       await assert.rejects(own.remind(mine), /unavailable/);
