@@ -4,7 +4,7 @@ import type { State } from "../core/state.ts";
 import type { ContextId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Policy } from "../protocol/policy.ts";
-import { type Instant, instant, type Millis } from "../protocol/units.ts";
+import { type Instant, instant, type Millis, millis } from "../protocol/units.ts";
 import type { Clock, ContextKeys, Die, Ports, Sealed } from "./ports.ts";
 import { Queue } from "./queue.ts";
 
@@ -50,8 +50,8 @@ export class Activation {
   loaded: Loaded | undefined = undefined;
   /** The latest time at which a caller has read. */
   observed: Instant = instant(0);
-  /** When it last committed. */
-  committed: Millis | undefined = undefined;
+  /** When it last committed; long ago where it never did. */
+  committed: Millis = millis(Number.NEGATIVE_INFINITY);
   /** Events up to here are known to be out; the larger of what records say and what this activation saw. */
   published = 0;
   /** Version of the last head that this activation wrote or read. */

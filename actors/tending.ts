@@ -35,7 +35,7 @@ export async function tend(a: Activation, reminder: string, world: World, { outb
 
 /** Whether turns are made so often that the next fire is soon enough, and what they left to be told is on its way. Many are: this asks no store. */
 function isInUse(a: Activation, { state }: Loaded, outbox: Outbox, { clock, settings }: Ports): boolean {
-  const recent = !state.ended && a.committed !== undefined && clock.elapsed() - a.committed < settings.tendMs;
+  const recent = !state.ended && clock.elapsed() - a.committed < settings.tendMs;
   return recent && (!settings.events || a.published >= state.version || outbox.has(a));
 }
 

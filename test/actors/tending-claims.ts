@@ -139,12 +139,14 @@ export const tendingClaims: readonly Claim<Part>[] = [
       const [name = ""] = scene.duties("tend");
       const fire = async (): Promise<string[]> => {
         scene.asked();
-        await host.remind(name);
+        await host.actor.remind(ID, name, {});
         return scene.asked();
       };
       assert.deepEqual(await fire(), []);
       await host.append("one more");
-      assert.deepEqual([await fire(), await fire(), scene.duties("tend")], [["put head"], [], [name]]);
+      scene.next(/put .*head/, slowly);
+      assert.deepEqual([await fire(), scene.keys.includes("head")], [["put head"], true]);
+      assert.deepEqual([await fire(), scene.duties("tend")], [[], [name]]);
     },
   ],
   [
@@ -215,7 +217,11 @@ export const tendingClaims: readonly Claim<Part>[] = [
     async (part) => {
       const { scene, host } = await standing(part, 1);
       const [name = ""] = scene.duties("tend");
-      scene.next(/publish/, () => host.remind(name));
+      scene.next(/publish/, async () => {
+        await host.remind(name);
+        await scene.advance(times.tend);
+        await host.remind(name);
+      });
       await host.append("k2");
       await slowly();
       assert.deepEqual(versions(scene.published), [1, 2]);
