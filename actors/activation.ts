@@ -54,6 +54,8 @@ export class Activation {
   committed: Millis = millis(Number.NEGATIVE_INFINITY);
   /** Events up to here are known to be out; the larger of what records say and what this activation saw. */
   published = 0;
+  /** Whether it waits for its turn to tell events that were left behind. */
+  catchingUp = false;
   /** Version of the last head that this activation wrote or read. */
   head = 0;
   /** Version up to which the directory was told, by this activation. */

@@ -17,7 +17,7 @@ import type { Call, Ports } from "./ports.ts";
 import { ask } from "./reading.ts";
 import { CONTEXT, dutyOf } from "./reminding.ts";
 import { Reporter, reportOf } from "./reporter.ts";
-import { type Aftermath, isHeadDue, tend, writeHead } from "./tending.ts";
+import { type Aftermath, catchUp, isHeadDue, tend, writeHead } from "./tending.ts";
 import { turn } from "./turn.ts";
 import type { World } from "./world.ts";
 
@@ -124,10 +124,22 @@ export class ContextActor implements ActorType {
   #committed(a: Activation, event: ReturnType<typeof eventOf>): void {
     const { ports } = this.#world;
     a.committed = ports.clock.elapsed();
-    if (ports.settings.events) this.#aftermath.outbox.add(a, event);
+    if (ports.settings.events && !this.#aftermath.outbox.add(a, event)) this.#catchUp(a);
     if (a.loaded === undefined) return;
     this.#aftermath.reporter.tell(a, reportOf(a.id, a.loaded.state));
     if (isHeadDue(a.loaded.state, a.stagger)) void this.#checkpoint(a);
+  }
+
+  /** In the context's own order, and once for all turns that wait. What fails is left to the reminder. */
+  #catchUp(a: Activation): void {
+    if (a.catchingUp) return;
+    a.catchingUp = true;
+    void a.queue
+      .run(() => catchUp(a, this.#world, this.#aftermath.outbox))
+      .catch(() => {})
+      .finally(() => {
+        a.catchingUp = false;
+      });
   }
 
   /** In the context's own order, behind the turn that has just ended. */

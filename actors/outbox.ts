@@ -16,7 +16,8 @@ export class Outbox {
   readonly #ports: { readonly bus: Bus; readonly clock: Clock; readonly events: Events };
   readonly #limits: OutboxLimits;
   readonly #waiting: Waiting[] = [];
-  readonly #counts = new Map<Activation, number>();
+  /** The last version that waits of each. */
+  readonly #last = new Map<Activation, number>();
   #flying: Promise<void> | undefined;
 
   constructor(ports: { readonly bus: Bus; readonly clock: Clock; readonly events: Events }, outboxLimits: OutboxLimits) {
@@ -26,14 +27,15 @@ export class Outbox {
 
   /** Whether an event of this context waits here. */
   has(a: Activation): boolean {
-    return this.#counts.has(a);
+    return this.#last.has(a);
   }
 
-  /** False where there is no room: the reminder finds it later, nothing is lost (B2). */
+  /** False where there is no room, or where an event before this one neither is out nor waits: they are found later, nothing is lost (B2). */
   add(a: Activation, event: ContextEvent): boolean {
     if (this.#waiting.length >= this.#limits.events_waiting) return false;
+    if (event.version > (this.#last.get(a) ?? a.published) + 1) return false;
     this.#waiting.push({ a, event });
-    this.#counts.set(a, (this.#counts.get(a) ?? 0) + 1);
+    this.#last.set(a, event.version);
     this.#flying ??= this.#fly().finally(() => {
       this.#flying = undefined;
     });
@@ -46,11 +48,7 @@ export class Outbox {
   }
 
   #remove(count: number): void {
-    for (const { a } of this.#waiting.splice(0, count)) {
-      const left = (this.#counts.get(a) ?? 1) - 1;
-      if (left > 0) this.#counts.set(a, left);
-      else this.#counts.delete(a);
-    }
+    for (const { a, event } of this.#waiting.splice(0, count)) if (event.version === this.#last.get(a)) this.#last.delete(a);
   }
 
   async #fly(): Promise<void> {

@@ -47,6 +47,11 @@ async function ensureExpiry(a: Activation, { state, table }: Loaded, ports: Port
   else if (expiry !== undefined) await registerExpiry(a, expiry, ports);
 }
 
+/** Behind a turn whose event does not follow those that are out: another host has crashed, or the bus was away. All of them go, in their order. */
+export async function catchUp(a: Activation, world: World, outbox: Outbox): Promise<void> {
+  if (a.loaded !== undefined && !outbox.has(a)) await publishAgain(a, a.loaded, world, outbox, {});
+}
+
 /** Finds the events that are not known to be out. They may be told twice; their id says which version they are of. */
 async function publishAgain(a: Activation, loaded: Loaded, world: World, outbox: Outbox, call: Call): Promise<void> {
   const to = Math.min(loaded.state.version, a.published + limits.events_per_publish);

@@ -8,8 +8,9 @@ import { clearingClaims, endingClaims } from "./ending-claims.ts";
 import { loadClaims } from "./load-claims.ts";
 import { loadingClaims } from "./loading-claims.ts";
 import { prepareClaims } from "./prepare-claims.ts";
+import { eventClaims, publishingClaims } from "./publishing-claims.ts";
 import { remindingClaims } from "./reminding-claims.ts";
-import { publishingClaims, tendingClaims } from "./tending-claims.ts";
+import { tendingClaims } from "./tending-claims.ts";
 
 const claims = [
   ...endingClaims,
@@ -17,6 +18,7 @@ const claims = [
   ...acknowledgingClaims,
   ...prepareClaims,
   ...tendingClaims,
+  ...eventClaims,
   ...remindingClaims,
   ...loadClaims,
   ...loadingClaims,

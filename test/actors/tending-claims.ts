@@ -1,21 +1,8 @@
-import { Activation } from "../../actors/activation.ts";
-import { ContextActor } from "../../actors/context.ts";
-import { Group } from "../../actors/group.ts";
-import { Hot } from "../../actors/hot.ts";
-import type { Outbox } from "../../actors/outbox.ts";
-import { Reporter } from "../../actors/reporter.ts";
-import type { tend } from "../../actors/tending.ts";
-import type { World } from "../../actors/world.ts";
-import type { ContextEvent } from "../../core/record.ts";
 import { Keys } from "../../core/state.ts";
 import { ContextId } from "../../protocol/ids.ts";
 import { limits } from "../../protocol/limits.ts";
 import { assert, type Claim, slowly } from "./claims.ts";
 import { ID, type Part, Scene, type SceneHost, standing, times } from "./scene.ts";
-
-type Tending = { readonly tend: typeof tend };
-
-const versions = (events: readonly ContextEvent[]): number[] => events.map(({ version }) => version);
 
 /** A host of a context of `count` versions whose events are out, whose directory was told, and whose reminder has not fired yet. */
 async function told(part: Part, count: number): Promise<{ readonly scene: Scene; readonly host: SceneHost; readonly name: string }> {
@@ -24,40 +11,6 @@ async function told(part: Part, count: number): Promise<{ readonly scene: Scene;
   scene.asked();
   return { scene, host, name: scene.duties("tend")[0] ?? "" };
 }
-
-/** A context of `count` versions of which no event is out, since the bus was away, and whose head says so. */
-async function untold(part: Part, count: number): Promise<{ readonly scene: Scene; readonly host: SceneHost; readonly name: string }> {
-  const scene = new Scene(part);
-  const host = scene.host();
-  scene.next(/publish/, "lost", 1_000);
-  for (let i = 1; i <= count; i++) await host.append(`k${i}`);
-  await host.actor.deactivate(ID);
-  await scene.advance(times.tend);
-  scene.hear();
-  scene.asked();
-  return { scene, host, name: scene.duties("tend")[0] ?? "" };
-}
-
-/** The outbox of a host whose bus does not keep up: it takes the first `room` events. */
-function crowded(room: number) {
-  const offered: number[] = [];
-  const outbox = { has: () => false, add: (_: unknown, { version }: ContextEvent) => offered.push(version) <= room };
-  return { offered, outbox: outbox as unknown as Outbox };
-}
-
-export const publishingClaims: readonly Claim<Tending>[] = [
-  [
-    "C7: where the outbox has no room for an event, none that comes after it is put there before it",
-    async ({ tend }) => {
-      const { scene, name } = await untold({ ContextActor }, 4);
-      const ports = scene.ports();
-      const world: World = { ports, group: new Group(ports, limits), hot: new Hot(limits), committed: () => {} };
-      const { offered, outbox } = crowded(1);
-      await tend(new Activation(ID), name, world, { outbox, reporter: new Reporter(ports, limits) }, {});
-      assert.deepEqual(offered, [1, 2]);
-    },
-  ],
-];
 
 export const tendingClaims: readonly Claim<Part>[] = [
   [
@@ -71,7 +24,7 @@ export const tendingClaims: readonly Claim<Part>[] = [
       await scene.advance(times.tend);
       await host.remind("tend-another");
       assert.deepEqual(scene.asked(), ["read rec/3"]);
-      assert.deepEqual([versions(scene.published), scene.reports.map(({ version }) => version)], [[1, 2], [2]]);
+      assert.deepEqual([scene.published.map(({ version }) => version), scene.reports.map(({ version }) => version)], [[1, 2], [2]]);
     },
   ],
   [
@@ -88,30 +41,6 @@ export const tendingClaims: readonly Claim<Part>[] = [
       await scene.advance(1);
       await host.remind(name);
       assert.deepEqual([scene.asked(), scene.duties("tend")], [["read rec/3", "put head", "cancel tend"], []]);
-    },
-  ],
-  [
-    "C7: of a context in use a fire tells the events that are not out, unless they are on their way or switched off",
-    async (part) => {
-      const scene = new Scene(part);
-      const host = scene.host();
-      scene.next(/publish/, "lost", limits.publish_attempts);
-      await host.append("k1");
-      const [name = ""] = scene.duties("tend");
-      await host.remind(name);
-      assert.deepEqual(versions(scene.published), [1]);
-      scene.next(/publish/, async () => {
-        scene.asked();
-        await host.remind(name);
-        assert.deepEqual(scene.asked(), []);
-      });
-      await host.append("k2");
-      assert.deepEqual([versions(scene.published), scene.failures], [[1, 2], []]);
-      Object.assign(scene.settings, { events: false });
-      await host.append("k3");
-      scene.asked();
-      await host.remind(name);
-      assert.deepEqual(scene.asked(), []);
     },
   ],
   [
@@ -197,61 +126,6 @@ export const tendingClaims: readonly Claim<Part>[] = [
     },
   ],
   [
-    "C7: one fire finds all the events that are not out and tells them in their order; the head says so then, once, and nobody tells them again",
-    async (part) => {
-      const { scene, name } = await untold(part, 3);
-      const host = scene.host();
-      await host.remind(name);
-      assert.deepEqual(versions(scene.published), [1, 2, 3]);
-      scene.asked();
-      await host.remind(name);
-      assert.deepEqual(scene.asked(), ["read rec/4", "put head"]);
-      await host.remind(name);
-      assert.deepEqual(scene.asked(), ["read rec/4"]);
-      await scene.host().remind(name);
-      assert.deepEqual(versions(scene.published), [1, 2, 3]);
-    },
-  ],
-  [
-    "C7: an event that is on its way to the bus is not sent a second time",
-    async (part) => {
-      const { scene, host } = await standing(part, 1);
-      const [name = ""] = scene.duties("tend");
-      scene.next(/publish/, async () => {
-        await host.remind(name);
-        await scene.advance(times.tend);
-        await host.remind(name);
-      });
-      await host.append("k2");
-      await slowly();
-      assert.deepEqual(versions(scene.published), [1, 2]);
-    },
-  ],
-  [
-    "C7: where events are switched off none is told, and no reminder waits for them",
-    async (part) => {
-      const scene = new Scene(part);
-      Object.assign(scene.settings, { events: false });
-      const host = scene.host();
-      await host.append("k1");
-      const [name = ""] = scene.duties("tend");
-      await scene.advance(times.tend);
-      await host.remind(name);
-      assert.deepEqual([scene.published, scene.duties("tend")], [[], []]);
-    },
-  ],
-  [
-    "C7: a fire that cannot read the events that are not out says so, and fires again",
-    async (part) => {
-      const { scene, name } = await untold(part, 3);
-      const host = scene.host();
-      scene.next(/^read \S*rec\/1 /, "lost");
-      await assert.rejects(host.remind(name), /unavailable/);
-      await host.remind(name);
-      assert.deepEqual(versions(scene.published), [1, 2, 3]);
-    },
-  ],
-  [
     "C7: who tends a context sets a reminder of its end where it has one and none of its own, before it lets go of the one that fired",
     async (part) => {
       const { scene, host } = await standing(part, 1);
@@ -302,7 +176,6 @@ export const tendingClaims: readonly Claim<Part>[] = [
       assert.equal((await other.append("late")).code, "unavailable");
       await scene.advance(2_000);
       const [name = ""] = scene.duties("tend");
-      await other.remind(name);
       await assert.rejects(other.remind(name), /unavailable/);
       assert.deepEqual([scene.duties("tend"), scene.duties("expire")], [[name], []]);
       scene.asked();

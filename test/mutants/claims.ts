@@ -7,9 +7,10 @@ import { groupClaims } from "../actors/group-claims.ts";
 import { loadClaims } from "../actors/load-claims.ts";
 import { loadingClaims } from "../actors/loading-claims.ts";
 import { prepareClaims } from "../actors/prepare-claims.ts";
+import { eventClaims, publishingClaims } from "../actors/publishing-claims.ts";
 import { queueClaims } from "../actors/queue-claims.ts";
 import { remindingClaims } from "../actors/reminding-claims.ts";
-import { publishingClaims, tendingClaims } from "../actors/tending-claims.ts";
+import { tendingClaims } from "../actors/tending-claims.ts";
 import { turnClaims } from "../actors/turn-claims.ts";
 
 /** For one that never rests: far more than any claim takes, whatever else the machine does. */
@@ -35,6 +36,7 @@ export async function broken(load: (path: string) => Promise<unknown>): Promise<
       ...acknowledgingClaims,
       ...prepareClaims,
       ...tendingClaims,
+      ...eventClaims,
       ...endingClaims,
       ...remindingClaims,
       ...loadClaims,
