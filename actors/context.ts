@@ -132,7 +132,7 @@ export class ContextActor implements ActorType {
 
   /** In the context's own order, and once for all turns that wait. What fails is left to the reminder. */
   #catchUp(a: Activation): void {
-    if (a.catchingUp) return;
+    if (a.catchingUp || !this.#aftermath.outbox.open) return;
     a.catchingUp = true;
     void a.queue
       .run(() => catchUp(a, this.#world, this.#aftermath.outbox))

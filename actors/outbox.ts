@@ -19,6 +19,8 @@ export class Outbox {
   /** The last version that waits of each. */
   readonly #last = new Map<Activation, number>();
   #flying: Promise<void> | undefined;
+  /** Whether the bus took nothing when it was last asked. */
+  #away = false;
 
   constructor(ports: { readonly bus: Bus; readonly clock: Clock; readonly events: Events }, outboxLimits: OutboxLimits) {
     this.#ports = ports;
@@ -42,6 +44,11 @@ export class Outbox {
     return true;
   }
 
+  /** Whether it is of use to look for events that are not out: the bus takes them, and there is room. */
+  get open(): boolean {
+    return !this.#away && this.#waiting.length < this.#limits.events_waiting;
+  }
+
   /** Resolves when nothing waits or is under way. */
   async settled(): Promise<void> {
     while (this.#flying !== undefined) await this.#flying;
@@ -57,6 +64,7 @@ export class Outbox {
       const batch = this.#waiting.slice(0, this.#limits.events_per_publish);
       const began = this.#ports.clock.elapsed();
       if (await this.#ports.bus.publish(batch.map(({ event }) => event))) {
+        this.#away = false;
         failures = 0;
         this.#remove(batch.length);
         for (const { a, event } of batch) if (event.version === a.published + 1) a.published = event.version;
@@ -65,6 +73,7 @@ export class Outbox {
         if (rest > 0 && this.#waiting.length < this.#limits.events_per_publish) await this.#ports.clock.sleep(rest);
         continue;
       }
+      this.#away = true;
       failures++;
       if (failures >= this.#limits.publish_attempts) {
         this.#remove(this.#waiting.length);

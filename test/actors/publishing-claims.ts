@@ -169,6 +169,21 @@ export const eventClaims: readonly Claim<Part>[] = [
     },
   ],
   [
+    "B2: while the bus is away no turn looks for what was left behind; a fire does, and then turns tell in their order again",
+    async (part) => {
+      const { scene, name } = await untold(part, 3);
+      const host = scene.host();
+      scene.next(/publish/, "lost", limits.publish_attempts);
+      await host.append("k4");
+      assert.ok(scene.asked().some((call) => call.startsWith("read rec/1 ")));
+      await host.append("k5");
+      assert.deepEqual(scene.asked(), ["create rec/5"]);
+      await host.remind(name);
+      await host.append("k6");
+      assert.deepEqual(versions(scene.published), [1, 2, 3, 4, 5, 6]);
+    },
+  ],
+  [
     "B2: to catch up with events that were left behind takes one place in the queue, however many turns wait",
     async (part) => {
       const { scene } = await untold(part, 1);
