@@ -43,7 +43,7 @@ export async function broken(load: (path: string) => Promise<unknown>): Promise<
       ...loadingClaims,
     ].map(([claim, holds]) => [claim, () => holds({ ContextActor })] as const),
   ];
-  // A thread waits for messages.
+  // A worker waits for messages.
   const before = new Set(process.getActiveResourcesInfo().filter((kind) => kind !== "Immediate" && kind !== "Timeout"));
   for (const [claim, holds] of claims) {
     const wrong = await inTime(holds, before);

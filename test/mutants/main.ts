@@ -18,7 +18,7 @@ that does not hold, or by not coming to an end. Those that survive must stand in
   --file NAME   only mutants of files with NAME in their path; may be given several times
   --name TEXT   only mutants with TEXT in their name
   --seeds N     how many seeds a mutant must survive; default ${SEEDS}
-  --threads N   default: as many as there are cores
+  --workers N   default: as many as there are cores
   --json        print one line {"killed", "survived", "unlisted", "risen", "mutants": [{"name", "line", "killed"}]}
   --keep FILE   append each verdict to FILE as a line of JSON, and skip the mutants that stand there already, so that a run can be interrupted;
                 those are tried again whose own file, the claims or the simulator have changed. After other changes begin a new file
@@ -36,7 +36,7 @@ const { values } = parseArgs({
     file: { type: "string", multiple: true, default: [] },
     name: { type: "string" },
     seeds: { type: "string", default: String(SEEDS) },
-    threads: { type: "string" },
+    workers: { type: "string" },
     json: { type: "boolean", default: false },
     keep: { type: "string" },
     list: { type: "boolean", default: false },
@@ -45,7 +45,7 @@ const { values } = parseArgs({
   },
 });
 
-function count(name: "seeds" | "threads"): number {
+function count(name: "seeds" | "workers"): number {
   const value = Number(values[name]);
   if (Number.isSafeInteger(value) && value > 0) return value;
   throw new Error(`--${name}: ${values[name]} is not a whole number from 1 on`);
@@ -58,7 +58,7 @@ function readSurvivors(): Map<string, string> {
 
 async function breakRules(): Promise<boolean> {
   const seeds = Array.from({ length: count("seeds") }, (_, i) => i + 1);
-  const verdicts = await runRules(() => ({ claims: true, seeds }), values.threads === undefined ? undefined : count("threads"));
+  const verdicts = await runRules(() => ({ claims: true, seeds }), values.workers === undefined ? undefined : count("workers"));
   for (const { rule, claim, seed } of verdicts) {
     console.log(`${claim === undefined && seed === undefined ? "NOT FOUND" : "found"}  ${rule.rule}: ${rule.broken}`);
     console.log(`       ${claim === undefined ? "no claim" : `claim: ${claim}`}\n       ${seed ?? "no seed"}`);
@@ -78,8 +78,8 @@ async function main(): Promise<boolean> {
   const seeds = count("seeds");
   const progress = new Progress(mutants.length);
   const kept = values.keep === undefined ? undefined : new Kept(values.keep, seeds);
-  const threads = values.threads === undefined ? undefined : count("threads");
-  const verdicts = await runMutants(mutants, seeds, threads, (verdict) => progress.add(verdict), kept);
+  const workers = values.workers === undefined ? undefined : count("workers");
+  const verdicts = await runMutants(mutants, seeds, workers, (verdict) => progress.add(verdict), kept);
   progress.end();
   return report(verdicts, readSurvivors());
 }

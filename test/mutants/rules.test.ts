@@ -13,9 +13,21 @@ test("a rule of a commit that is broken by hand is found: under the seed that is
   expect(kept.map(({ rule }) => `${rule.rule}: ${rule.broken}`)).toEqual([]);
 });
 
+const file = "actors/queue.ts";
+const text = readFileSync(new URL(`../../${file}`, import.meta.url), "utf8");
+
 test("what nobody broke is not found", { timeout: PATIENCE_MS }, async () => {
-  const file = "actors/queue.ts";
-  const ours = { name: "ours", file, line: 1, text: readFileSync(new URL(`../../${file}`, import.meta.url), "utf8") };
-  const verdicts = await runMutants([ours], 2, 1, () => {});
+  const verdicts = await runMutants([{ name: "ours", file, line: 1, text }], 2, 1, () => {});
   expect(verdicts.map(({ killed }) => killed)).toEqual([undefined]);
+});
+
+test("a mutant that takes all memory is found, and those after it are judged", { timeout: PATIENCE_MS }, async () => {
+  const hoards = {
+    name: "hoards",
+    file,
+    line: 1,
+    text: `${text}\nfor (const all: unknown[] = []; ; ) all.push(new Array(1e6).fill(0));\n`,
+  };
+  const verdicts = await runMutants([hoards, { name: "ours", file, line: 2, text }], 2, 1, () => {});
+  expect(verdicts.map(({ killed }) => killed)).toEqual([expect.stringMatching(/^hung: the worker ended with (134|SIGABRT)$/), undefined]);
 });

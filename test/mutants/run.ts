@@ -1,7 +1,7 @@
 // Holds mutants against the claims and the simulator.
 
 import { readFileSync } from "node:fs";
-import { onThreads, type Thread } from "../sim/pool.ts";
+import { onWorkers, type Worker } from "../sim/pool.ts";
 import { DEFAULT_STEPS } from "../sim/seeds.ts";
 import type { Kept } from "./kept.ts";
 import { type Mutant, mutantsOf } from "./mutate.ts";
@@ -18,8 +18,8 @@ export type Verdict = { readonly mutant: Mutant; readonly killed: string | undef
 /** Seeds are tried in portions, so that a mutant caught in a loop costs no more than a portion's time. */
 const PORTION = 25;
 const LIMIT_MS = 60_000;
-/** A thread keeps the modules of every mutant it has had. */
-const MUTANTS_PER_THREAD = 60;
+/** A worker keeps the modules of every mutant it has had. */
+const MUTANTS_PER_WORKER = 60;
 /** How many of the seeds that killed last are tried first. */
 const SHARP = 12;
 
@@ -36,7 +36,7 @@ export async function runMutants(
 ): Promise<Verdict[]> {
   const verdicts: Verdict[] = [];
   const sharp: number[] = [];
-  const served = new Map<Thread<MutantTask, MutantResult>, number>();
+  const served = new Map<Worker<MutantTask, MutantResult>, number>();
   const script = new URL("./worker.ts", import.meta.url);
   const done = (verdict: Verdict): void => {
     verdicts.push(verdict);
@@ -48,13 +48,13 @@ export async function runMutants(
     if (known === undefined) tasks.push({ mutant, id });
     else done({ mutant, ...known });
   }
-  await onThreads<(typeof tasks)[number], MutantTask, MutantResult>(script, wanted, tasks, async ({ mutant, id }, thread) => {
-    const count = (served.get(thread) ?? 0) + 1;
-    served.set(thread, count);
-    if (count % MUTANTS_PER_THREAD === 0) await thread.end();
+  await onWorkers<(typeof tasks)[number], MutantTask, MutantResult>(script, wanted, tasks, async ({ mutant, id }, worker) => {
+    const count = (served.get(worker) ?? 0) + 1;
+    served.set(worker, count);
+    if (count % MUTANTS_PER_WORKER === 0) await worker.end();
     const order = [...sharp, ...Array.from({ length: seeds }, (_, i) => i + 1).filter((seed) => !sharp.includes(seed))];
-    const claimed = await holdToClaims({ ...mutant, id }, thread);
-    const { killed, seed } = claimed.killed === undefined ? await holdToSeeds({ ...mutant, id }, order, thread) : claimed;
+    const claimed = await holdToClaims({ ...mutant, id }, worker);
+    const { killed, seed } = claimed.killed === undefined ? await holdToSeeds({ ...mutant, id }, order, worker) : claimed;
     if (seed !== undefined) {
       const at = sharp.indexOf(seed);
       if (at >= 0) sharp.splice(at, 1);
@@ -70,18 +70,18 @@ export async function runMutants(
 }
 
 type Candidate = Pick<MutantTask, "id" | "file" | "text">;
-type MutantThread = Thread<MutantTask, MutantResult>;
+type MutantWorker = Worker<MutantTask, MutantResult>;
 
-async function hold({ id, file, text }: Candidate, against: Against, thread: MutantThread): Promise<MutantResult> {
-  const result = await thread.ask({ id, file, text, against }, LIMIT_MS);
+async function hold({ id, file, text }: Candidate, against: Against, worker: MutantWorker): Promise<MutantResult> {
+  const result = await worker.ask({ id, file, text, against }, LIMIT_MS);
   return "hung" in result ? { killed: `hung: ${result.hung.split("\n", 1)[0]}` } : result;
 }
 
-const holdToClaims = (candidate: Candidate, thread: MutantThread): Promise<MutantResult> => hold(candidate, "claims", thread);
+const holdToClaims = (candidate: Candidate, worker: MutantWorker): Promise<MutantResult> => hold(candidate, "claims", worker);
 
-async function holdToSeeds(candidate: Candidate, order: readonly number[], thread: MutantThread): Promise<MutantResult> {
+async function holdToSeeds(candidate: Candidate, order: readonly number[], worker: MutantWorker): Promise<MutantResult> {
   for (let first = 0; first < order.length; first += PORTION) {
-    const result = await hold(candidate, { seeds: order.slice(first, first + PORTION), steps: DEFAULT_STEPS }, thread);
+    const result = await hold(candidate, { seeds: order.slice(first, first + PORTION), steps: DEFAULT_STEPS }, worker);
     if (result.killed !== undefined) return result;
   }
   return { killed: undefined };
@@ -97,11 +97,11 @@ export async function runRules(trialOf: (rule: BrokenRule) => Trial, wanted?: nu
   const verdicts: RuleVerdict[] = [];
   const script = new URL("./worker.ts", import.meta.url);
   const tasks = brokenRules.map((rule, id) => ({ rule, id, text: withBroken(rule) }));
-  await onThreads<(typeof tasks)[number], MutantTask, MutantResult>(script, wanted, tasks, async ({ rule, id, text }, thread) => {
+  await onWorkers<(typeof tasks)[number], MutantTask, MutantResult>(script, wanted, tasks, async ({ rule, id, text }, worker) => {
     const { claims, seeds } = trialOf(rule);
     const candidate = { id, file: rule.file, text };
-    const claimed = claims ? await holdToClaims(candidate, thread) : undefined;
-    const { seed, killed } = await holdToSeeds(candidate, seeds, thread);
+    const claimed = claims ? await holdToClaims(candidate, worker) : undefined;
+    const { seed, killed } = await holdToSeeds(candidate, seeds, worker);
     // One that hangs or does not even run was broken in another way than was meant.
     verdicts.push({ rule, claim: claimed?.claim, seed: seed === undefined ? undefined : killed });
   });

@@ -1,8 +1,8 @@
-// A thread in which the actors can be a mutant: their modules, and those of the core, are loaded once more under another address, one of them with other text.
+// A process in which the actors can be a mutant: their modules, and those of the core, are loaded once more under another address, one of them with other text.
 
 import { registerHooks } from "node:module";
-import { parentPort } from "node:worker_threads";
 import type { Code } from "../sim/host.ts";
+import { serveTasks } from "../sim/pool.ts";
 import { simulate } from "../sim/simulate.ts";
 import { broken } from "./claims.ts";
 
@@ -32,12 +32,7 @@ registerHooks({
   },
 });
 
-parentPort?.on("message", (task: MutantTask) => {
-  work(task).then(
-    (result) => parentPort?.postMessage(result),
-    (reason: unknown) => parentPort?.postMessage({ killed: `it does not run: ${String(reason)}` }),
-  );
-});
+serveTasks((task: MutantTask) => work(task).catch((reason: unknown) => ({ killed: `it does not run: ${String(reason)}` })));
 
 async function work({ id, file, text, against }: MutantTask): Promise<MutantResult> {
   const mutant = `?mutant=${id}`;

@@ -14,7 +14,7 @@ Runs histories of the whole turn on simulated clocks, store, bus and runtime, ea
   --steps N     steps under faults, before everything heals and comes to rest; default ${DEFAULT_STEPS}
   --seed S      one seed alone
   --trace       with --seed: print what happened, line by line
-  --threads N   default: as many as there are cores
+  --workers N   default: as many as there are cores
   --json        print one line {"seeds", "steps", "rest", "seconds", "stepsPerSecond", "judged", "failures"}
   --help        print this
 
@@ -27,14 +27,14 @@ const { values } = parseArgs({
     from: { type: "string", default: "1" },
     steps: { type: "string", default: String(DEFAULT_STEPS) },
     seed: { type: "string" },
-    threads: { type: "string" },
+    workers: { type: "string" },
     trace: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
 
-function count(name: "seeds" | "from" | "steps" | "seed" | "threads"): number {
+function count(name: "seeds" | "from" | "steps" | "seed" | "workers"): number {
   const value = Number(values[name]);
   if (Number.isSafeInteger(value) && value > 0) return value;
   throw new Error(`--${name}: ${values[name]} is not a whole number from 1 on`);
@@ -68,7 +68,7 @@ async function runAll(): Promise<boolean> {
   };
   const sum = await runSeeds(
     [{ from, count: wanted, steps: count("steps") }],
-    values.threads === undefined ? undefined : count("threads"),
+    values.workers === undefined ? undefined : count("workers"),
     progress,
   );
   if (show) process.stderr.write("\r\x1b[K");

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import type { Violation } from "./oracle.ts";
-import { onThreads } from "./pool.ts";
+import { onWorkers } from "./pool.ts";
 import type { History } from "./simulate.ts";
 
 export type SeedsTask = { readonly from: number; readonly count: number; readonly steps: number };
@@ -28,8 +28,8 @@ export const DEFAULT_STEPS = 300;
 export async function runSeeds(tasks: readonly SeedsTask[], wanted?: number, progress: (sum: Sum) => void = () => {}): Promise<Sum> {
   const sum: Sum = { seeds: 0, steps: 0, rest: 0, judged: {}, failures: [] };
   const script = new URL("./worker.ts", import.meta.url);
-  await onThreads<SeedsTask, SeedsTask, readonly History[]>(script, wanted, tasks.flatMap(split), async (task, thread) => {
-    const result = await thread.ask(task, LIMIT_MS);
+  await onWorkers<SeedsTask, SeedsTask, readonly History[]>(script, wanted, tasks.flatMap(split), async (task, worker) => {
+    const result = await worker.ask(task, LIMIT_MS);
     if ("hung" in result) {
       const violation = { rule: "stuck", what: `one of the seeds ${task.from} to ${task.from + task.count - 1}: ${result.hung}`, step: 0 };
       sum.failures.push({ seed: task.from, steps: task.steps, violation });

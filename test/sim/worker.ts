@@ -1,20 +1,18 @@
-// A thread that runs histories: a task is a range of seeds.
+// A process that runs histories: a task is a range of seeds.
 
-import { parentPort } from "node:worker_threads";
+import { serveTasks } from "./pool.ts";
 import type { SeedsTask } from "./seeds.ts";
 import { type History, simulateTwice } from "./simulate.ts";
 
 const stray: unknown[] = [];
 process.on("unhandledRejection", (reason) => stray.push(reason));
 
-parentPort?.on("message", (task: SeedsTask) => void work(task));
-
-async function work({ from, count, steps }: SeedsTask): Promise<void> {
+serveTasks(async ({ from, count, steps }: SeedsTask): Promise<readonly History[]> => {
   const histories: History[] = [];
   for (let seed = from; seed < from + count; seed++) {
     const history = await simulateTwice(seed, steps);
     const strays = stray.splice(0).map((reason) => ({ rule: "internal", what: `nobody caught ${String(reason)}`, step: history.steps }));
     histories.push({ ...history, violations: [...history.violations, ...strays] });
   }
-  parentPort?.postMessage(histories);
-}
+  return histories;
+});
