@@ -34,7 +34,7 @@ export class Outbox {
 
   /** False where there is no room, or where an event before this one neither is out nor waits: they are found later, nothing is lost (B2). */
   add(a: Activation, event: ContextEvent): boolean {
-    if (this.#waiting.length >= this.#limits.events_waiting) return false;
+    if (this.#full) return false;
     if (event.version > (this.#last.get(a) ?? a.published) + 1) return false;
     this.#waiting.push({ a, event });
     this.#last.set(a, event.version);
@@ -46,7 +46,11 @@ export class Outbox {
 
   /** Whether it is of use to look for events that are not out: the bus takes them, and there is room. */
   get open(): boolean {
-    return !this.#away && this.#waiting.length < this.#limits.events_waiting;
+    return !this.#away && !this.#full;
+  }
+
+  get #full(): boolean {
+    return this.#waiting.length >= this.#limits.events_waiting;
   }
 
   /** Resolves when nothing waits or is under way. */

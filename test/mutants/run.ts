@@ -13,6 +13,7 @@ export const mutated: readonly string[] = ["queue", "turn", "prepare", "commit",
   (name) => `actors/${name}.ts`,
 );
 
+type MutantWorker = Worker<MutantTask, MutantResult>;
 export type Verdict = { readonly mutant: Mutant; readonly killed: string | undefined };
 
 /** Seeds are tried in portions, so that a mutant caught in a loop costs no more than a portion's time. */
@@ -36,7 +37,7 @@ export async function runMutants(
 ): Promise<Verdict[]> {
   const verdicts: Verdict[] = [];
   const sharp: number[] = [];
-  const served = new Map<Worker<MutantTask, MutantResult>, number>();
+  const served = new Map<MutantWorker, number>();
   const script = new URL("./worker.ts", import.meta.url);
   const done = (verdict: Verdict): void => {
     verdicts.push(verdict);
@@ -70,7 +71,6 @@ export async function runMutants(
 }
 
 type Candidate = Pick<MutantTask, "id" | "file" | "text">;
-type MutantWorker = Worker<MutantTask, MutantResult>;
 
 async function hold({ id, file, text }: Candidate, against: Against, worker: MutantWorker): Promise<MutantResult> {
   const result = await worker.ask({ id, file, text, against }, LIMIT_MS);
