@@ -15,7 +15,7 @@ type Member = {
   readonly settle: (outcome: Outcome) => void;
 };
 
-type GroupLimits = Pick<Limits, "records_per_group" | "bytes_per_group" | "rounds_between_groups">;
+type GroupLimits = Pick<Limits, "records_per_group" | "bytes_per_group" | "gather_share" | "gather_ms">;
 type GroupPorts = Pick<Ports, "store" | "clock" | "events" | "tracing">;
 
 export class Group {
@@ -23,6 +23,9 @@ export class Group {
   readonly #limits: GroupLimits;
   readonly #waiting: Member[] = [];
   #flying = false;
+  #lastSize = 0;
+  /** How many the next group waits for, or the last one has waited for, and whom to tell when they are there: afterwards it wakes nobody. */
+  #gathering: { readonly enough: number; readonly end: AbortController } | undefined;
 
   constructor(ports: GroupPorts, limits: GroupLimits) {
     this.#ports = ports;
@@ -34,18 +37,32 @@ export class Group {
     return new Promise((settle) => {
       this.#waiting.push({ key, value, call, alone, settle });
       if (!this.#flying) void this.#fly();
+      else if (this.#gathering && this.#waiting.length >= this.#gathering.enough) this.#gathering.end.abort("they are there");
     });
   }
 
   async #fly(): Promise<void> {
     this.#flying = true;
     for (let next = this.#take(); next.length > 0; next = this.#take()) {
+      const from = this.#ports.clock.elapsed();
       await this.#send(next);
-      // Calls that have arrived meanwhile are let in a few a round (docs/decisions/0012); their records go along. Behind one alone there are none.
-      const lonely = next.length === 1 && this.#waiting.length === 0;
-      if (!lonely) await this.#ports.clock.rounds(this.#limits.rounds_between_groups);
+      await this.#gather(next.length, this.#ports.clock.elapsed() - from);
     }
     this.#flying = false;
+  }
+
+  /**
+   * Callers who were answered together come back together. Half of them under way and half at the store, in turns, is what serves all of them
+   * soonest, and without this they drift into groups of nearly all and nearly none (docs/decisions/0020). So the next group waits until about half
+   * of those whom the last two held are there, but no longer than the last one took. Behind one alone there is nobody to wait for.
+   */
+  async #gather(size: number, took: number): Promise<void> {
+    const enough = (this.#limits.gather_share * (size + this.#lastSize)) / 2;
+    this.#lastSize = size;
+    if (this.#waiting.length >= enough || (size === 1 && this.#waiting.length === 0)) return;
+    const end = new AbortController();
+    this.#gathering = { enough, end };
+    await this.#ports.clock.sleep(Math.min(took, this.#limits.gather_ms), end.signal);
   }
 
   /** The next members, in the order they came, as many as fit. Those for whom it is too late are not sent any more. */

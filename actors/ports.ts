@@ -16,8 +16,6 @@ export interface Clock {
   elapsed(): Millis;
   /** Resolves after `ms`, or earlier when `signal` aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
-  /** Resolves once the event loop has come round so often: what has arrived by then was heard. */
-  rounds(count: number): Promise<void>;
 }
 
 export interface Die {

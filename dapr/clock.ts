@@ -1,7 +1,7 @@
 // The one clock and the one die. Everything else is handed them, so that a simulation can be handed others.
 
 import { randomFillSync } from "node:crypto";
-import { setImmediate as immediate, setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock, Die } from "../actors/ports.ts";
 import { instant, millis } from "../protocol/units.ts";
 
@@ -11,9 +11,6 @@ export const systemClock: Clock = {
   async sleep(ms, signal) {
     // An abort ends the wait early; who waits looks at its signal itself.
     await sleep(ms, undefined, signal === undefined ? {} : { signal }).catch(() => {});
-  },
-  async rounds(count) {
-    for (let i = 0; i < count; i++) await immediate();
   },
 };
 

@@ -141,8 +141,9 @@ export const limits = {
   reach_looks: 2,
   /** Of 1, 2, 4, 8 and all at once the number with which 64 callers were served fastest (docs/decisions/0012). */
   calls_per_round: 4,
-  /** Between the answer to one group of records and the next group, so that this takes along what has arrived meanwhile (docs/decisions/0012). */
-  rounds_between_groups: 3,
+  /** So much of half the records of the last two groups is enough for the next one to leave, and so long it waits for them at most (docs/decisions/0020). */
+  gather_share: 0.9,
+  gather_ms: 10,
 
   // The embedded sidecar: its port.
   sidecar_bytes_per_body: 16 * MiB,

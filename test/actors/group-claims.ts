@@ -10,7 +10,7 @@ type Create = {
   readonly answer: (outcome: "created" | "unknown") => void;
 };
 
-const limits = { records_per_group: 3, bytes_per_group: 10, rounds_between_groups: 2 };
+const limits = { records_per_group: 3, bytes_per_group: 10, gather_share: 1, gather_ms: 20 };
 const bytes = (length: number): Uint8Array => new Uint8Array(length);
 
 /** A store whose answers are given by the test. */
@@ -42,8 +42,8 @@ class HeldStore implements Pick<Store, "create" | "read"> {
   }
 }
 
-/** `pause` is what the event loop does while it comes round. */
-function open(part: Part, pause: () => Promise<void> = async () => {}) {
+/** Nobody is waited for, unless `sleep` takes its time. Each look at the clock takes 5 ms, so the call of a group takes 15 beside what `pass` adds. */
+function open(part: Part, sleep: Clock["sleep"] = async () => {}) {
   const store = new HeldStore();
   const told: string[] = [];
   let time = 0;
@@ -51,10 +51,10 @@ function open(part: Part, pause: () => Promise<void> = async () => {}) {
     time += 5;
     return millis(time);
   };
-  const rounds = async (count: number): Promise<void> => {
-    for (let i = 0; i < count; i++) await pause();
+  const pass = (ms: number): void => {
+    time += ms;
   };
-  const clock = { now: () => instant(0), elapsed, sleep: async () => {}, rounds } satisfies Clock;
+  const clock = { now: () => instant(0), elapsed, sleep } satisfies Clock;
   const events = { group: (records: number, outcome: string, took: number) => told.push(`${records} ${outcome} ${took}`) };
   const spans: string[] = [];
   const tracing: Tracing = {
@@ -66,7 +66,18 @@ function open(part: Part, pause: () => Promise<void> = async () => {}) {
     },
   };
   const group = new part.Group({ store: store as unknown as Store, clock, events: events as unknown as Events, tracing }, limits);
-  return { store, group, told, spans };
+  return { store, group, told, spans, pass };
+}
+
+/** With sleeps that the test ends. */
+function watched(part: Part) {
+  const sleeps: { readonly ms: number; readonly wake: () => void }[] = [];
+  const sleep: Clock["sleep"] = (ms, signal) =>
+    new Promise((wake) => {
+      sleeps.push({ ms, wake });
+      signal?.addEventListener("abort", () => wake());
+    });
+  return { ...open(part, sleep), sleeps };
 }
 
 export const groupClaims: readonly Claim<Part>[] = [
@@ -112,58 +123,93 @@ export const groupClaims: readonly Claim<Part>[] = [
     },
   ],
   [
-    "what arrives in the rounds that follow an answer goes along with what waited, and alone where nothing did",
+    "once a group is back the next one waits for half of those whom the last two held, and leaves when they are there",
     async (part) => {
-      const { promise: first, resolve: come } = Promise.withResolvers<void>();
-      const { promise: second, resolve: comeAgain } = Promise.withResolvers<void>();
-      const pauses = [first, second];
-      const { store, group } = open(part, () => pauses.shift() ?? Promise.resolve());
-      const done = ["a", "b"].map((key) => group.create(key, bytes(1), {}));
+      const { store, group, sleeps } = watched(part);
+      const done: Promise<unknown>[] = [];
+      const come = async (...keys: readonly string[]): Promise<void> => {
+        done.push(...keys.map((key) => group.create(key, bytes(1), {})));
+        await settle();
+      };
+      await come("a", "b", "c", "d");
+      // Of none and one there are enough.
       await store.answer(0, "created");
-      assert.equal(await done[0], "created");
-      done.push(group.create("c", bytes(1), {}));
-      come();
-      await settle();
-      assert.deepEqual(store.calls, ["a"]);
-      comeAgain();
-      await settle();
-      assert.deepEqual(store.calls, ["a", "b c"]);
+      assert.deepEqual([store.calls, sleeps.length], [["a", "b c d"], 0]);
+      // Of one and three, half is two.
       await store.answer(1, "created");
-      done.push(group.create("d", bytes(1), {}));
-      assert.deepEqual(store.calls, ["a", "b c", "d"]);
+      await come("e");
+      assert.deepEqual([store.calls.length, sleeps.length], [2, 1]);
+      await come("f");
+      assert.deepEqual([store.calls.slice(2), sleeps.length], [["e f"], 1]);
+      // Of three and two, two are too few.
+      await come("g", "h");
       await store.answer(2, "created");
-      assert.deepEqual(await Promise.all(done), ["created", "created", "created", "created"]);
+      assert.deepEqual([store.calls.length, sleeps.length], [3, 2]);
+      await come("i");
+      assert.deepEqual([store.calls.slice(3), sleeps.length], [["g h i"], 2]);
+      // Of two and three, three are there already: half of five, and nobody is waited for. Of three and three they are just enough.
+      await come("j", "k", "l");
+      await store.answer(3, "created");
+      await come("m", "n", "o");
+      await store.answer(4, "created");
+      assert.deepEqual([store.calls.slice(4), sleeps.length], [["j k l", "m n o"], 2]);
+      await store.answer(5, "created");
+      assert.equal((await Promise.all(done)).length, 15);
     },
   ],
   [
-    "behind a record that was alone, and left nobody waiting, the next goes at once; where it left one, or there were two, it does not",
+    "it waits no longer than the last one took, and never longer than it may; then it goes with who is there, if anybody is",
     async (part) => {
-      const { promise: round, resolve: come } = Promise.withResolvers<void>();
-      const alone = open(part, () => round);
-      const done = [alone.group.create("a", bytes(1), {})];
-      await alone.store.answer(0, "created");
-      done.push(alone.group.create("b", bytes(1), {}), alone.group.create("c", bytes(1), {}));
-      assert.deepEqual(alone.store.calls, ["a", "b"]);
-      await alone.store.answer(1, "created");
-      assert.deepEqual(alone.store.calls, ["a", "b"]);
-      come();
+      const { store, group, sleeps, pass } = watched(part);
+      const done = ["a", "b", "c", "d"].map((key) => group.create(key, bytes(1), {}));
+      await store.answer(0, "created");
+      await store.answer(1, "created");
+      assert.deepEqual(
+        sleeps.map(({ ms }) => ms),
+        [15],
+      );
+      sleeps[0]?.wake();
       await settle();
-      assert.deepEqual(alone.store.calls, ["a", "b", "c"]);
-
-      const pauses = [undefined, undefined, Promise.withResolvers<void>()];
-      const two = open(part, async () => pauses.shift()?.promise);
-      done.push(...["d", "e", "f"].map((key) => two.group.create(key, bytes(1), {})));
-      const held = pauses[2];
-      await two.store.answer(0, "created");
-      await two.store.answer(1, "created");
-      done.push(two.group.create("g", bytes(1), {}));
-      assert.deepEqual(two.store.calls, ["d", "e f"]);
-      held?.resolve();
+      // Nobody came: the next one goes at once, and counts as one of those who may be coming.
+      done.push(...["e", "f", "g"].map((key) => group.create(key, bytes(1), {})));
+      assert.deepEqual(store.calls, ["a", "b c d", "e"]);
+      await store.answer(2, "created");
+      pass(30);
+      await store.answer(3, "created");
+      assert.deepEqual(
+        sleeps.map(({ ms }) => ms),
+        [15, 20],
+      );
+      sleeps[1]?.wake();
       await settle();
-      assert.deepEqual(two.store.calls, ["d", "e f", "g"]);
-      await alone.store.answer(2, "created");
-      await two.store.answer(2, "created");
+      assert.deepEqual(store.calls, ["a", "b c d", "e", "f g"]);
       assert.equal((await Promise.all(done)).length, 7);
+    },
+  ],
+  [
+    "behind a record that was alone, and left nobody waiting, the next goes at once; behind one that left somebody it may have to wait, and behind two",
+    async (part) => {
+      const { store, group, sleeps } = watched(part);
+      const done = [group.create("a", bytes(1), {})];
+      await store.answer(0, "created");
+      done.push(...["b", "c", "d", "e"].map((key) => group.create(key, bytes(1), {})));
+      assert.deepEqual(store.calls, ["a", "b"]);
+      await store.answer(1, "created");
+      // Nobody comes but one: it goes when the wait is over.
+      await store.answer(2, "created");
+      done.push(group.create("f", bytes(1), {}));
+      sleeps[0]?.wake();
+      await settle();
+      done.push(group.create("g", bytes(1), {}));
+      await store.answer(3, "created");
+      assert.deepEqual([store.calls, sleeps.length], [["a", "b", "c d e", "f"], 2]);
+      sleeps[1]?.wake();
+      await settle();
+      await store.answer(4, "created");
+      done.push(group.create("h", bytes(1), {}));
+      assert.deepEqual([store.calls.slice(4), sleeps.length], [["g", "h"], 2]);
+      await store.answer(5, "created");
+      assert.equal((await Promise.all(done)).length, 8);
     },
   ],
   [

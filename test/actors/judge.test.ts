@@ -10,7 +10,7 @@ import { seededDie } from "../stores/die.ts";
 
 const NOW = 1_800_000_000_000;
 const grants = new Keyring(new Map([[1, Buffer.alloc(32, 1)]]), seededDie("judge"));
-const clock: Clock = { now: () => instant(NOW), elapsed: () => millis(0), sleep: async () => {}, rounds: async () => {} };
+const clock: Clock = { now: () => instant(NOW), elapsed: () => millis(0), sleep: async () => {} };
 const world = { grants, clock };
 
 const mint = (more: Partial<Record<keyof Claims, unknown>> = {}): string =>

@@ -156,7 +156,6 @@ export class Scene {
     return {
       now: () => instant(this.wall),
       elapsed: () => millis(this.mono),
-      rounds: async () => {},
       sleep: (ms, signal) => {
         // Who can be woken waits for what the test does; a pause between two tries takes its time and is over.
         if (signal === undefined) {
@@ -166,6 +165,7 @@ export class Scene {
           });
         }
         return new Promise((resolve) => {
+          if (ms <= 0) return resolve();
           const sleeper = { until: this.mono + ms, wake: resolve };
           this.#sleepers.add(sleeper);
           signal.addEventListener("abort", () => resolve(), { once: true });

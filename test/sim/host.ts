@@ -114,7 +114,6 @@ export class Host {
     return {
       now: () => instant(this.now()),
       elapsed: () => millis(this.#mono + this.#world.schedule.now),
-      rounds: () => new Promise((resolve) => void this.in(0, "came round", resolve)),
       sleep: (ms, signal) =>
         new Promise((resolve) => {
           if (signal?.aborted) return resolve();

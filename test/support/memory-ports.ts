@@ -22,7 +22,6 @@ export class ShiftedClock implements Clock {
 
   now = () => instant(systemClock.now() + this.#shift);
   elapsed = () => millis(systemClock.elapsed() + this.#shift);
-  rounds = (count: number) => systemClock.rounds(count);
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     const late = new AbortController();

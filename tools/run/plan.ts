@@ -1,4 +1,5 @@
 // From the run file to the two apps of one run: ports, settings, and copies of the resources with the addresses of this run.
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { RunError } from "./errors.ts";
@@ -71,12 +72,17 @@ async function expectFree({ host, callers }: Apps, runFile: string, callersPort:
 
 /** Where the bus is, as the component file says. */
 export function busAddressOf({ appID, resourcesPaths = [] }: RunApp): string {
-  for (const folder of resourcesPaths) {
-    const bus = readResource(join(folder, "bus.yaml"));
-    const host = bus.kind === "Component" ? bus.spec.metadata.find((entry) => entry.name === "redisHost") : undefined;
-    if (host !== undefined && "value" in host) return String(host.value);
-  }
-  throw new RunError(`${appID} loads no bus.yaml with a redisHost`);
+  const host = settingOf(resourcesPaths, "bus.yaml", "redisHost");
+  if (host === undefined) throw new RunError(`${appID} loads no bus.yaml with a redisHost`);
+  return host;
+}
+
+/** What the first component file of that name says. */
+function settingOf(folders: readonly string[], file: string, name: string): string | undefined {
+  const path = folders.map((folder) => join(folder, file)).find((path) => existsSync(path));
+  const component = path === undefined ? undefined : readResource(path);
+  const entry = component?.kind === "Component" ? component.spec.metadata.find((entry) => entry.name === name) : undefined;
+  return entry !== undefined && "value" in entry ? String(entry.value) : undefined;
 }
 
 export interface Copying {
@@ -91,15 +97,16 @@ export interface Copying {
 /** The same app on copies of its resources and its configuration, with the store that was asked for in the place of the one in the file. */
 export function onCopies(app: RunApp, { store, bus, dataDir, metadata, traced }: Copying): RunApp {
   const redisHost = `${bus.host}:${bus.port}`;
-  const ofStore = { sqlite: { connectionString: sqliteAt(join(dataDir, "store.db")) }, redis: { redisHost }, postgres: {} }[store];
+  const folders = (app.resourcesPaths ?? []).map((path) =>
+    /[/\\](sqlite|redis|postgres)$/.test(path) ? join(dirname(path), store) : path,
+  );
+  const connectionString = sqliteAt(join(dataDir, "store.db"), settingOf(folders, "store.yaml", "connectionString"));
+  const ofStore = { sqlite: { connectionString }, redis: { redisHost }, postgres: {} }[store];
   const changes: Changes = {
     metadata: { ...metadata, bus: { redisHost, ...metadata.bus }, store: { ...ofStore, ...metadata.store } },
     ...(traced ? { samplingRate: "1" as const } : {}),
   };
   const copy = (from: string, ...to: string[]): string => copyResources(from, join(dataDir, ...to), changes);
-  const folders = (app.resourcesPaths ?? []).map((path) =>
-    /[/\\](sqlite|redis|postgres)$/.test(path) ? join(dirname(path), store) : path,
-  );
   return {
     ...app,
     resourcesPaths: folders.map((path, i) => copy(path, "resources", app.appID, String(i))),
@@ -107,4 +114,5 @@ export function onCopies(app: RunApp, { store, bus, dataDir, metadata, traced }:
   };
 }
 
-const sqliteAt = (path: string): string => `file:${encodeURI(path)}?_pragma=synchronous(FULL)`;
+/** Another file, with the settings of the one that the component names. */
+const sqliteAt = (path: string, like = ""): string => `file:${encodeURI(path)}${like.replace(/^[^?]*/, "")}`;
