@@ -15,7 +15,7 @@ type Member = {
   readonly settle: (outcome: Outcome) => void;
 };
 
-type GroupLimits = Pick<Limits, "records_per_group" | "bytes_per_group" | "gather_share" | "gather_ms">;
+type GroupLimits = Pick<Limits, "records_per_group" | "bytes_per_group" | "gather_share" | "gather_fade" | "gather_ms">;
 type GroupPorts = Pick<Ports, "store" | "clock" | "events" | "tracing">;
 
 export class Group {
@@ -24,6 +24,8 @@ export class Group {
   readonly #waiting: Member[] = [];
   #flying = false;
   #lastSize = 0;
+  /** How many callers are about: as many as two groups in a row held, and few groups later not much fewer. */
+  #about = 0;
   /** How many the next group waits for, or the last one has waited for, and whom to tell when they are there: afterwards it wakes nobody. */
   #gathering: { readonly enough: number; readonly end: AbortController } | undefined;
 
@@ -54,15 +56,18 @@ export class Group {
   /**
    * Callers who were answered together come back together. Half of them under way and half at the store, in turns, is what serves all of them
    * soonest, and without this they drift into groups of nearly all and nearly none (docs/decisions/0020). So the next group waits until about half
-   * of those whom the last two held are there, but no longer than the last one took. Behind one alone there is nobody to wait for.
+   * of those who are about are there, but no longer than the last one took. Behind one alone there is nobody to wait for.
    */
   async #gather(size: number, took: number): Promise<void> {
-    const enough = (this.#limits.gather_share * (size + this.#lastSize)) / 2;
+    const { gather_share, gather_fade, gather_ms } = this.#limits;
+    // Slowly fewer: small groups take the processor from calls that are here already, which then make small groups.
+    this.#about = Math.max(size + this.#lastSize, gather_fade * this.#about);
+    const enough = (gather_share * this.#about) / 2;
     this.#lastSize = size;
     if (this.#waiting.length >= enough || (size === 1 && this.#waiting.length === 0)) return;
     const end = new AbortController();
     this.#gathering = { enough, end };
-    await this.#ports.clock.sleep(Math.min(took, this.#limits.gather_ms), end.signal);
+    await this.#ports.clock.sleep(Math.min(took, gather_ms), end.signal);
   }
 
   /** The next members, in the order they came, as many as fit. Those for whom it is too late are not sent any more. */

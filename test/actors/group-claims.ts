@@ -10,7 +10,7 @@ type Create = {
   readonly answer: (outcome: "created" | "unknown") => void;
 };
 
-const limits = { records_per_group: 3, bytes_per_group: 10, gather_share: 1, gather_ms: 20 };
+const limits = { records_per_group: 3, bytes_per_group: 10, gather_share: 1, gather_fade: 0.75, gather_ms: 20 };
 const bytes = (length: number): Uint8Array => new Uint8Array(length);
 
 /** A store whose answers are given by the test. */
@@ -155,6 +155,39 @@ export const groupClaims: readonly Claim<Part>[] = [
       assert.deepEqual([store.calls.slice(4), sleeps.length], [["j k l", "m n o"], 2]);
       await store.answer(5, "created");
       assert.equal((await Promise.all(done)).length, 15);
+    },
+  ],
+  [
+    "behind a smaller group it goes on waiting for nearly as many, and behind the next for fewer",
+    async (part) => {
+      const { store, group, sleeps } = watched(part);
+      const done: Promise<unknown>[] = [];
+      const come = async (...keys: readonly string[]): Promise<void> => {
+        done.push(...keys.map((key) => group.create(key, bytes(1), {})));
+        await settle();
+      };
+      await come("a", "b", "c", "d");
+      await store.answer(0, "created");
+      await come("e", "f", "g");
+      await store.answer(1, "created");
+      assert.deepEqual(store.calls, ["a", "b c d", "e f g"]);
+      // Six were about, and one of them came.
+      await store.answer(2, "created");
+      await come("h");
+      sleeps[0]?.wake();
+      await settle();
+      assert.deepEqual(store.calls.slice(3), ["h"]);
+      // Of three and one, half is two; but of six just before more are missed.
+      await come("i", "j");
+      await store.answer(3, "created");
+      assert.deepEqual([store.calls.slice(4), sleeps.length], [[], 2]);
+      await come("k");
+      assert.deepEqual(store.calls.slice(4), ["i j k"]);
+      await come("l", "m");
+      await store.answer(4, "created");
+      assert.deepEqual([store.calls.slice(5), sleeps.length], [["l m"], 2]);
+      await store.answer(5, "created");
+      assert.equal((await Promise.all(done)).length, 13);
     },
   ],
   [
