@@ -141,9 +141,11 @@ export const limits = {
   reach_looks: 2,
   /** Of 1, 2, 4, 8 and all at once the number with which 64 callers were served fastest (docs/decisions/0012). */
   calls_per_round: 4,
-  /** So much of half the callers who are about is enough for a group to leave; after each group that was smaller so much of them are left; and so long it waits at most (docs/decisions/0020). */
+  /** So much of half the callers who are about is enough for a group of records to leave (docs/decisions/0020). */
   gather_share: 0.9,
+  /** So much of them still count after each group that held fewer. */
   gather_fade: 0.9,
+  /** A group waits for them no longer than this, nor than the last one took. */
   gather_ms: 20,
 
   // The embedded sidecar: its port.

@@ -69,7 +69,7 @@ function open(part: Part, sleep: Clock["sleep"] = async () => {}) {
   return { store, group, told, spans, pass };
 }
 
-/** With sleeps that the test ends. */
+/** With sleeps that the test ends, and records that come together. */
 function watched(part: Part) {
   const sleeps: { readonly ms: number; readonly wake: () => void }[] = [];
   const sleep: Clock["sleep"] = (ms, signal) =>
@@ -77,7 +77,13 @@ function watched(part: Part) {
       sleeps.push({ ms, wake });
       signal?.addEventListener("abort", () => wake());
     });
-  return { ...open(part, sleep), sleeps };
+  const opened = open(part, sleep);
+  const done: Promise<unknown>[] = [];
+  const come = async (...keys: readonly string[]): Promise<void> => {
+    done.push(...keys.map((key) => opened.group.create(key, bytes(1), {})));
+    await settle();
+  };
+  return { ...opened, sleeps, come, done };
 }
 
 export const groupClaims: readonly Claim<Part>[] = [
@@ -125,12 +131,7 @@ export const groupClaims: readonly Claim<Part>[] = [
   [
     "once a group is back the next one waits for half of those whom the last two held, and leaves when they are there",
     async (part) => {
-      const { store, group, sleeps } = watched(part);
-      const done: Promise<unknown>[] = [];
-      const come = async (...keys: readonly string[]): Promise<void> => {
-        done.push(...keys.map((key) => group.create(key, bytes(1), {})));
-        await settle();
-      };
+      const { store, sleeps, come, done } = watched(part);
       await come("a", "b", "c", "d");
       // Of none and one there are enough.
       await store.answer(0, "created");
@@ -160,12 +161,7 @@ export const groupClaims: readonly Claim<Part>[] = [
   [
     "behind a smaller group it goes on waiting for nearly as many, and behind the next for fewer",
     async (part) => {
-      const { store, group, sleeps } = watched(part);
-      const done: Promise<unknown>[] = [];
-      const come = async (...keys: readonly string[]): Promise<void> => {
-        done.push(...keys.map((key) => group.create(key, bytes(1), {})));
-        await settle();
-      };
+      const { store, sleeps, come, done } = watched(part);
       await come("a", "b", "c", "d");
       await store.answer(0, "created");
       await come("e", "f", "g");
