@@ -6,13 +6,14 @@ import { type Refusal, refuse } from "../protocol/errors.ts";
 import { explain } from "../protocol/explain.ts";
 import { type Claims, type Grantable, grantable } from "../protocol/grant.ts";
 import { ContextId, type ContextName, nameOf, TenantId, tenantOf } from "../protocol/ids.ts";
-import { JsonError, type RawAt, readJson } from "../protocol/json.ts";
+import { type JsonBounds, JsonError, type RawAt, readJson } from "../protocol/json.ts";
 import { limits } from "../protocol/limits.ts";
 import { laterPolicies } from "../protocol/policy.ts";
 import type { Clock, Grants } from "./ports.ts";
 
 /** Members whose source text is the caller's own and is kept as it came. */
 const callersOwn: RawAt = { keys: new Set(["value", "arguments", "meta"]), under: new Set(["set"]) };
+const bounds: JsonBounds = { values: limits.json_values_per_body, members: limits.json_members };
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 type World = { readonly grants: Grants; readonly clock: Clock };
@@ -79,18 +80,21 @@ function parseArguments<S extends Methods>(
   const later = laterPolicy(rest);
   if (later !== undefined) return later;
   const schema = methods[method] as unknown as {
-    safeParse(data: unknown): { success: true; data: object } | { success: false; error: Parameters<typeof explain>[0] };
+    safeParse(
+      data: unknown,
+      how: { reportInput: boolean },
+    ): { success: true; data: object } | { success: false; error: Parameters<typeof explain>[0] };
   };
-  const parsed = schema.safeParse(rest);
+  const parsed = schema.safeParse(rest, { reportInput: true });
   if (!parsed.success) return refuse("invalid", explain(parsed.error));
   return { ok: true, command: { method, ...parsed.data } as CommandOf<S>, claims };
 }
 
 function parseBody(body: Uint8Array): { ok: true; value: unknown } | Refusal {
   try {
-    return { ok: true, value: readJson(decoder.decode(body), callersOwn) };
+    return { ok: true, value: readJson(decoder.decode(body), callersOwn, bounds) };
   } catch (reason) {
-    if (reason instanceof JsonError) return refuse("invalid", `body: ${reason.message}`);
+    if (reason instanceof JsonError) return refuse(reason.tooLarge ? "too_large" : "invalid", `body: ${reason.message}`);
     return refuse("invalid", "body: not UTF-8; send JSON in UTF-8");
   }
 }

@@ -5,8 +5,9 @@ import { timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type ActorType, aborted } from "../actors/actor.ts";
 import type { Call, Events } from "../actors/ports.ts";
-import { refuse } from "../protocol/errors.ts";
+import { type Refusal, refuse } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
+import { Bodies, type Body } from "./bodies.ts";
 import { isProbe } from "./reach.ts";
 import type { Standing } from "./readiness.ts";
 import { Turnstile } from "./turnstile.ts";
@@ -24,6 +25,8 @@ export type HostOptions = {
   readonly drainOngoingCallTimeout: string;
   /** How long a sender may take for its headers, and for the whole of a request. Default: `headers_ms` and `request_ms`. */
   readonly patience?: { readonly headersMs: number; readonly requestMs: number };
+  /** Bytes of all bodies that are held at once. Default: `host_bytes_held`. */
+  readonly room?: number;
   readonly events: Pick<Events, "failed">;
 };
 
@@ -66,6 +69,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
       });
     },
   );
+  // Each holds one call. The sidecar bounds nothing.
+  server.maxConnections = limits.host_connections;
   await listen(server, options);
   const address = server.address();
   return {
@@ -90,9 +95,11 @@ class Serving {
   #watch: Watch = { standing: async () => ({ sidecar: "ok", store: "ok" }), reached: () => true };
   readonly #running = new Set<Promise<void>>();
   readonly #turnstile = new Turnstile();
+  readonly #bodies: Bodies;
 
   constructor(options: HostOptions) {
     this.#options = options;
+    this.#bodies = new Bodies({ each: limits.bytes_per_body, together: options.room ?? limits.host_bytes_held });
     this.#token = options.appToken === undefined ? undefined : Buffer.from(options.appToken);
   }
 
@@ -137,12 +144,16 @@ class Serving {
   }
 
   async #invoke(actor: ActorType, id: string, method: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await readBody(request);
-    if (body === undefined) return refuseBody(request, response, `the body is larger than ${limits.bytes_per_body} bytes`);
-    const call = callOf(request, response);
-    // Who is alone here has nobody to let go first.
-    if (this.#running.size > 1) await this.#turnstile.pass();
-    sendText(response, 200, await actor.invoke(id, method, body, call));
+    const body = await this.#bodies.read(request, true);
+    if (body === "too large" || body === "no room") return refuseBody(request, response, body);
+    try {
+      const call = callOf(request, response);
+      // Who is alone here has nobody to let go first.
+      if (this.#running.size > 1) await this.#turnstile.pass();
+      sendText(response, 200, await actor.invoke(id, method, body.bytes, call));
+    } finally {
+      body.release();
+    }
   }
 
   async #remind(
@@ -156,7 +167,9 @@ class Serving {
     // A caller can name the method "remind/x"; then the sidecar marks the call as one that came over its API. Real fires carry no such mark.
     if (request.headers["dapr-api-call"] !== undefined || method !== "remind")
       return send(response, 403, refuse("denied", "only the runtime fires reminders and timers"));
-    if ((await readBody(request)) === undefined) return refuseBody(request, response, "a reminder carries no such data");
+    const body = await this.#bodies.read(request, true);
+    if (body === "too large" || body === "no room") return refuseBody(request, response, body);
+    body.release();
     try {
       await actor.remind(id, reminder, callOf(request, response));
       send(response, 200, {});
@@ -227,35 +240,14 @@ function callOf(request: IncomingMessage, response: ServerResponse): Call {
   return typeof traceparent === "string" ? { signal: gone.signal, traceparent } : { signal: gone.signal };
 }
 
-/** The whole body, or undefined where it is larger than a body may be: that is found before it is held, let alone parsed. */
-function readBody(request: IncomingMessage): Promise<Uint8Array | undefined> {
-  if (Number(request.headers["content-length"] ?? 0) > limits.bytes_per_body) return Promise.resolve(undefined);
-  // By events: an async iterator over the request would cost more than all the rest of reading it.
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    request.on("data", (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= limits.bytes_per_body) {
-        chunks.push(chunk);
-        return;
-      }
-      request.removeAllListeners("data");
-      request.pause();
-      resolve(undefined);
-    });
-    request.once("end", () => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
-    request.once("error", reject);
-  });
-}
-
 /**
- * Says that the body is too large while its sender is still sending. What goes on arriving is thrown away for a while: a connection that is closed
+ * Says that the body is not taken while its sender is still sending. What goes on arriving is thrown away for a while: a connection that is closed
  * on unread bytes is reset, and its reset overtakes the answer.
  */
-function refuseBody(request: IncomingMessage, response: ServerResponse, message: string): void {
-  const text = JSON.stringify(refuse("too_large", message));
-  response.writeHead(413, { "content-type": "application/json", "content-length": Buffer.byteLength(text), connection: "close" });
+function refuseBody(request: IncomingMessage, response: ServerResponse, why: Exclude<Awaited<ReturnType<Bodies["read"]>>, Body>): void {
+  const [status, refusal] = notTaken(request, why);
+  const text = JSON.stringify(refusal);
+  response.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text), connection: "close" });
   response.write(text);
   const end = (): void => {
     clearTimeout(patience);
@@ -263,6 +255,16 @@ function refuseBody(request: IncomingMessage, response: ServerResponse, message:
   };
   const patience = setTimeout(end, limits.refused_body_ms);
   request.once("end", end).once("close", end).resume();
+}
+
+/** The sidecar hands on what comes with 200; of another status it makes an error of its own. */
+function notTaken(request: IncomingMessage, why: "too large" | "no room"): readonly [status: number, Refusal] {
+  if (why === "too large") {
+    const said = request.headers["content-length"] ?? `more than ${limits.bytes_per_body}`;
+    return [413, refuse("too_large", `the body has ${said} bytes; at most ${limits.bytes_per_body}`)];
+  }
+  const details = { outcome: "none" };
+  return [200, refuse("overloaded", "there is no room for this body now", { retryAfterMs: limits.queue_retry_after_ms, details })];
 }
 
 const send = (response: ServerResponse, status: number, body: unknown): void => sendText(response, status, JSON.stringify(body));

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { codes } from "./errors.ts";
+import { fields } from "./fields.ts";
 import { ContextName } from "./ids.ts";
 import { Item, Raw, SlotName } from "./item.ts";
 import { limits } from "./limits.ts";
@@ -16,7 +17,7 @@ const Key = z.string().min(1).max(limits.chars_per_key);
 export const Grant = z.string();
 const Digest = z.string().meta({ description: "SHA-256 of the record's skeleton, hex; it chains to the record before" });
 
-export const Append = z.strictObject({
+export const Append = fields({
   key: Key,
   items: z.array(Item).max(limits.items_per_append),
   set: z.record(SlotName, Raw).optional().meta({ description: "slots to change: a value, or null to remove" }),
@@ -26,7 +27,7 @@ export const Append = z.strictObject({
     .optional()
     .meta({ description: "the head that the caller has read; 0 for none yet. An older one is refused, never merged (V2)" }),
 });
-export const Read = z.strictObject({
+export const Read = fields({
   at: z
     .union([Version, Time])
     .optional()
@@ -35,13 +36,13 @@ export const Read = z.strictObject({
   from: z.int().min(0).optional().meta({ description: "index of the first item wanted. Default 0" }),
   limit: z.int().min(1).max(limits.items_per_read).optional(),
 });
-export const History = z.strictObject({
+export const History = fields({
   before: Version.optional().meta({ description: "only versions before this one. Default: from the head down" }),
   limit: z.int().min(1).max(limits.versions_per_history).optional(),
 });
-export const Diff = z.strictObject({ from: z.int().min(0), to: Version });
-export const Configure = z.strictObject({ key: Key, policy: Policy });
-export const Verify = z.strictObject({ from: Version.optional(), to: Version.optional() });
+export const Diff = fields({ from: z.int().min(0), to: Version });
+export const Configure = fields({ key: Key, policy: Policy });
+export const Verify = fields({ from: Version.optional(), to: Version.optional() });
 
 export const contextMethods = { append: Append, read: Read, history: History, diff: Diff, configure: Configure, verify: Verify } as const;
 export type ContextMethod = keyof typeof contextMethods;
@@ -66,9 +67,9 @@ export const DirectoryState = z.enum(["empty", "live", "expired"]);
 export type DirectoryState = z.infer<typeof DirectoryState>;
 
 export const tenantMethods = {
-  create: z.strictObject({}),
-  configure: z.strictObject({ policy: Policy }),
-  list: z.strictObject({
+  create: fields({}),
+  configure: fields({ policy: Policy }),
+  list: fields({
     prefix: z
       .string()
       .regex(/^[a-z0-9-]*$/, "a prefix has the characters of a context's name")
@@ -79,10 +80,10 @@ export const tenantMethods = {
     state: DirectoryState.optional(),
   }),
   /** Between hosts: what contexts tell their directory. An operator's grant does not name it unless it names `*`. */
-  register: z.strictObject({
+  register: fields({
     contexts: z
       .array(
-        z.strictObject({
+        fields({
           name: ContextName,
           version: z.int().min(0).max(limits.versions_per_context),
           at: z.int().min(0).max(LAST_INSTANT),

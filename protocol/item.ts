@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { fields } from "./fields.ts";
 import { RawJson } from "./json.ts";
 import { limits } from "./limits.ts";
 
@@ -11,20 +12,24 @@ const RawObject = z
   .custom<RawJson>((value) => value instanceof RawJson && value.text.startsWith("{"), "must be a JSON object")
   .meta({ type: "object", description: "any JSON object; its source text is kept" });
 
-export const TextPart = z.strictObject({ type: z.literal("text"), text: z.string() });
-export const JsonPart = z.strictObject({ type: z.literal("json"), value: Raw });
-export const BlobPart = z.strictObject({
+/** Of one byte string there is one text, so that what is equal is equal at rest and in a diff too. */
+const NOT_BASE64 = "must be base64 with padding, and no bits beyond the last byte (RFC 4648, sections 3.5 and 4)";
+const Base64 = z.base64(NOT_BASE64).refine(isCanonical, NOT_BASE64);
+
+export const TextPart = fields({ type: z.literal("text"), text: z.string() });
+export const JsonPart = fields({ type: z.literal("json"), value: Raw });
+export const BlobPart = fields({
   type: z.literal("blob"),
   mediaType: z.string().min(1).max(limits.chars_per_media_type),
-  base64: z.base64("must be base64 with padding (RFC 4648, section 4)"),
+  base64: Base64,
 });
-export const ToolCallPart = z.strictObject({
+export const ToolCallPart = fields({
   type: z.literal("tool_call"),
   id: z.string().max(limits.chars_per_call_id),
   name: z.string().max(limits.chars_per_tool_name),
   arguments: Raw,
 });
-export const ToolResultPart = z.strictObject({
+export const ToolResultPart = fields({
   type: z.literal("tool_result"),
   /** The id of the tool_call that it answers. */
   id: z.string().max(limits.chars_per_call_id),
@@ -45,7 +50,7 @@ const Label = z
   );
 
 /** One thing in the log: message, tool call, tool result or note. */
-export const Item = z.strictObject({
+export const Item = fields({
   role: Role,
   content: z.union([z.string(), z.array(Part).max(limits.parts_per_item)]),
   labels: z.array(Label).max(limits.labels_per_item).optional(),
@@ -59,3 +64,8 @@ export type Item = z.infer<typeof Item>;
 export const SlotName = z
   .string()
   .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/, "a slot's name is 1 to 64 of A-Z a-z 0-9 _ . - and begins with a letter, a digit or _");
+
+/** Whether base64 that is well-formed ends with the zero bits that padding leaves. */
+export function isCanonical(base64: string): boolean {
+  return !base64.endsWith("=") || /[AQgw]==$|[AEIMQUYcgkosw048]=$/.test(base64.slice(-4));
+}

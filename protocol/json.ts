@@ -15,7 +15,7 @@ export class RawJson {
   }
   /** Throws JsonError when `text` is not one JSON value. */
   static of(text: string): RawJson {
-    const reader = new Reader(text, nothingRaw);
+    const reader = new Reader(text, nothingRaw, unbounded);
     const raw = reader.raw(0);
     reader.end();
     return raw;
@@ -36,15 +36,31 @@ export class RawJson {
 
 export class JsonError extends Error {
   override readonly name = "JsonError";
+  /** It may well be JSON, but there is more of it than `JsonBounds` allows. */
+  readonly tooLarge: boolean;
+
+  constructor(message: string, tooLarge = false) {
+    super(message);
+    this.tooLarge = tooLarge;
+  }
 }
+
+/** How much of a text is looked at: bytes alone do not bound the time that takes, two of them make a value. */
+export type JsonBounds = {
+  /** In the whole text, those that stay source text too. */
+  readonly values: number;
+  /** Of one object or array that becomes a plain value. */
+  readonly members: number;
+};
+const unbounded: JsonBounds = { values: Number.POSITIVE_INFINITY, members: Number.POSITIVE_INFINITY };
 
 /** Which members stay source text: those with one of `keys`, and every member of an object that stands under one of `under`. */
 export type RawAt = { readonly keys: ReadonlySet<string>; readonly under: ReadonlySet<string> };
 const nothingRaw: RawAt = { keys: new Set(), under: new Set() };
 
 /** One JSON text as a value whose members at `rawAt` are RawJson. Throws JsonError. */
-export function readJson(text: string, rawAt: RawAt = nothingRaw): unknown {
-  const reader = new Reader(text, rawAt);
+export function readJson(text: string, rawAt: RawAt = nothingRaw, bounds: JsonBounds = unbounded): unknown {
+  const reader = new Reader(text, rawAt, bounds);
   const value = reader.value(0, "");
   reader.end();
   return value;
@@ -70,11 +86,14 @@ const BACKSLASH = 0x5c;
 class Reader {
   readonly #text: string;
   readonly #rawAt: RawAt;
+  readonly #bounds: JsonBounds;
   #at = 0;
+  #values = 0;
 
-  constructor(text: string, rawAt: RawAt) {
+  constructor(text: string, rawAt: RawAt, bounds: JsonBounds) {
     this.#text = text;
     this.#rawAt = rawAt;
+    this.#bounds = bounds;
   }
 
   /** A value of the contract's own: refused where it could be read in two ways. */
@@ -84,7 +103,7 @@ class Reader {
         return this.#object(depth, this.#rawAt.under.has(under));
       case "[": {
         const array: unknown[] = [];
-        this.#members("]", depth, () => array.push(this.value(depth + 1, "")));
+        this.#members("]", depth, this.#bounds.members, () => array.push(this.value(depth + 1, "")));
         return array;
       }
       case '"':
@@ -115,7 +134,7 @@ class Reader {
 
   #object(depth: number, allRaw: boolean): Record<string, unknown> {
     const object: Record<string, unknown> = {};
-    this.#members("}", depth, () => {
+    this.#members("}", depth, this.#bounds.members, () => {
       if (this.#peek() !== '"') throw this.#error("a member without a quoted name");
       const key = this.#string();
       if (key === "__proto__") throw this.#error("a field named __proto__");
@@ -128,8 +147,8 @@ class Reader {
 
   #skip(depth: number): void {
     const next = this.#peek();
-    if (next === "{") this.#members("}", depth, () => this.#skipMember(depth));
-    else if (next === "[") this.#members("]", depth, () => this.#skip(depth + 1));
+    if (next === "{") this.#members("}", depth, this.#bounds.values, () => this.#skipMember(depth));
+    else if (next === "[") this.#members("]", depth, this.#bounds.values, () => this.#skip(depth + 1));
     else if (next === '"') this.#literal();
     else if (next === "t") this.#word("true", true);
     else if (next === "f") this.#word("false", false);
@@ -144,14 +163,16 @@ class Reader {
     this.#skip(depth + 1);
   }
 
-  #members(close: "}" | "]", depth: number, member: () => void): void {
+  #members(close: "}" | "]", depth: number, most: number, member: () => void): void {
     if (depth >= limits.json_nesting) throw this.#error(`nesting deeper than ${limits.json_nesting} levels`);
     this.#at++;
     if (this.#peek() === close) {
       this.#at++;
       return;
     }
-    for (;;) {
+    for (let count = 1; ; count++) {
+      if (count > most) throw this.#tooLarge(`more than ${most} members in one object or array`);
+      if (++this.#values > this.#bounds.values) throw this.#tooLarge(`more than ${this.#bounds.values} values`);
       member();
       const next = this.#peek();
       this.#at++;
@@ -233,5 +254,9 @@ class Reader {
 
   #error(what: string, at = this.#at): JsonError {
     return new JsonError(`not JSON that can be taken: ${what} at character ${at}`);
+  }
+
+  #tooLarge(what: string): JsonError {
+    return new JsonError(`${what} by character ${this.#at}`, true);
   }
 }

@@ -6,6 +6,10 @@ export const limits = {
   // What one call may carry.
   bytes_per_body: 8 * MiB,
   json_nesting: 256,
+  /** With the callers' own values inside. A call is read in one piece: a million would hold up everybody on its host for seconds. */
+  json_values_per_body: 200_000,
+  /** In one object or array of the contract's own; what it may hold is said of each below. */
+  json_members: 1_024,
   items_per_append: 1_000,
   parts_per_item: 256,
   slots_per_append: 256,
@@ -126,6 +130,9 @@ export const limits = {
   // The host's port, where its sidecar calls.
   /** The sidecar keeps idle connections for 90 s; whoever closes first must not be us, or a call is lost on a dead connection. */
   host_keep_alive_ms: 100_000,
+  /** Of all calls' bodies that run, wait or are still arriving. */
+  host_bytes_held: 256 * MiB,
+  host_connections: 16_384,
   /** How long a sender may take for its headers and for the whole of a request: a sidecar sends at once what it has. */
   headers_ms: 10_000,
   request_ms: 30_000,
@@ -266,8 +273,11 @@ export function checkLimits(l: Limits = limits): void {
     l.key_window_versions >= l.keys_per_context && "key_window_versions >= keys_per_context: a full context would take no turn again",
     (l.keys_per_context * HEAD_BYTES_PER_KEY + l.bytes_of_slots) * BASE64 > l.sidecar_bytes_per_body &&
       "keys_per_context and bytes_of_slots > sidecar_bytes_per_body: the largest head could not be written",
+    Math.max(l.items_per_append, l.parts_per_item, l.slots_per_append, l.reports_per_call) >= l.json_members &&
+      "items_per_append, parts_per_item, slots_per_append or reports_per_call >= json_members: one too many would not be told as such",
     l.list_default > l.contexts_per_list && "list_default > contexts_per_list",
     l.history_default > l.versions_per_history && "history_default > versions_per_history",
+    l.bytes_per_body > l.host_bytes_held && "bytes_per_body > host_bytes_held: the largest body could not be held",
     l.headers_ms > l.request_ms && "headers_ms > request_ms",
     l.bytes_per_body > l.sidecar_bytes_per_body && "bytes_per_body > sidecar_bytes_per_body: the sidecar would refuse what the host takes",
     l.sidecar_bytes_per_body > l.sidecar_bytes_held && "sidecar_bytes_per_body > sidecar_bytes_held: the largest body could not be held",

@@ -4,8 +4,8 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Limits, limits } from "../../protocol/limits.ts";
+import { Bodies } from "../bodies.ts";
 import { type Answer, BodyTooLarge, notFound, plain, Refused, refused } from "./answers.ts";
-import { Bodies } from "./bodies.ts";
 import { Leaver, type Leaving } from "./lock.ts";
 import { cleanPath, unescapeSegment } from "./paths.ts";
 

@@ -20,10 +20,10 @@ export type MemoryInstallation = Installation & { readonly world: MemoryWorld };
 /** One life of the host: what ends with kill -9. */
 type Life = { readonly host: Host; readonly end: AbortController };
 
-type Patience = Pick<HostOptions, "patience">;
+type Bounds = Pick<HostOptions, "patience" | "room">;
 
 class InMemory implements Installation {
-  readonly #patience: Patience;
+  readonly #bounds: Bounds;
   readonly world = makeMemoryWorld();
   readonly sidecar = "none";
   readonly dropDelayMs = testSettings.dropDelayMs;
@@ -32,8 +32,8 @@ class InMemory implements Installation {
   #life: Life | undefined;
   #log = "";
 
-  constructor(patience: Patience) {
-    this.#patience = patience;
+  constructor(bounds: Bounds) {
+    this.#bounds = bounds;
   }
 
   async start(): Promise<void> {
@@ -56,7 +56,7 @@ class InMemory implements Installation {
       actorIdleTimeout: "1h",
       drainOngoingCallTimeout: "1s",
       events,
-      ...this.#patience,
+      ...this.#bounds,
     });
     host.ready([contexts, tenants]);
     this.#life = { host, end };
@@ -122,8 +122,8 @@ class InMemory implements Installation {
   }
 }
 
-export async function openInMemory(patience: Patience = {}): Promise<MemoryInstallation> {
-  const installation = new InMemory(patience);
+export async function openInMemory(bounds: Bounds = {}): Promise<MemoryInstallation> {
+  const installation = new InMemory(bounds);
   await installation.start();
   return installation;
 }

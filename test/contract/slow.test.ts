@@ -1,9 +1,11 @@
 // Senders that take their time, against a host with little patience.
 
+import { randomUUID } from "node:crypto";
 import { connect } from "node:net";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { limits } from "../../protocol/limits.ts";
 import { headOf, speak } from "../suites/bad-input/doors.ts";
-import { pathOf, settle } from "../suites/caller.ts";
+import { pathOf, send, settle } from "../suites/caller.ts";
 import { openInMemory } from "./memory-installation.ts";
 
 const patience = { headersMs: 200, requestMs: 400 };
@@ -54,4 +56,31 @@ test("slow senders hold up nobody", async () => {
   });
   expect(await caller.call(id, "append", { key: "k", items: [{ role: "user", content: "x" }] })).toMatchObject({ version: 1 });
   for (const socket of slow) socket.destroy();
+});
+
+test("bodies that are arriving fill a bounded room: who finds none is overloaded and comes back, and the room is given back", async () => {
+  await using installation = await openInMemory({ room: 100_000 });
+  const { caller, name } = await settle(installation);
+  const id = name("room");
+  const { port } = new URL(installation.host.url);
+  const append = { key: "k", items: [{ role: "user", content: "x".repeat(30_000) }] } as const;
+  const filling = connect({ host: "127.0.0.1", port: Number(port) });
+  filling.on("error", () => {});
+  const frame = headOf(installation.host, "PUT", pathOf(id, "append"), ["content-length: 99000"]);
+  await new Promise<void>((resolve) => filling.write(frame + "x".repeat(90_000), () => resolve()));
+  // What was written may not have been read yet.
+  const refusal = await vi.waitFor(async () => {
+    const answer = await send(
+      installation.host,
+      pathOf(id, "append"),
+      JSON.stringify({ grant: caller.grant, ...append, key: randomUUID() }),
+    );
+    expect(answer.text).toContain('"overloaded"');
+    return JSON.parse(answer.text) as unknown;
+  });
+  expect(refusal).toMatchObject({ ok: false, code: "overloaded", retryAfterMs: limits.queue_retry_after_ms, details: { outcome: "none" } });
+  filling.destroy();
+  await vi.waitFor(async () => expect(await caller.call(id, "append", append)).toMatchObject({ ok: true }));
+  for (let n = 0; n < 10; n++) expect(await caller.call(id, "append", { ...append, key: `k${n}` })).toMatchObject({ ok: true });
+  expect(await installation.log()).not.toContain('"level":"error"');
 });

@@ -1,7 +1,7 @@
 // Every way in, with what may come in by it.
 
 import { lines } from "./entries/importing.ts";
-import { judgeAddresses, judgeBodies, judgeBytes, readingJson } from "./entries/judging.ts";
+import { judgeAddresses, judgeBodies, judgeBytes, judgeMany, readingJson } from "./entries/judging.ts";
 import { answering } from "./entries/sidecar.ts";
 import { decoding } from "./entries/storing.ts";
 import { settings, tokens } from "./entries/tokens.ts";
@@ -12,6 +12,7 @@ import type { Entry } from "./entry.ts";
 export const entries: readonly Entry[] = [
   judgeBytes,
   judgeBodies,
+  judgeMany,
   judgeAddresses,
   readingJson,
   turns,

@@ -34,7 +34,7 @@ for (const [name, schema] of schemas) {
     fc.assert(
       fc.property(marked, fc.constantFrom(...Object.keys(example), MARK), fc.infiniteStream(fc.nat()), (value, field, path) => {
         for (const body of [{ ...example, [field]: value }, planted(example, value, path)]) {
-          const parsed = schema.safeParse(body);
+          const parsed = schema.safeParse(body, { reportInput: true });
           if (parsed.success) continue;
           const message = explain(parsed.error);
           expect(message).not.toContain("S3CR3T");
@@ -58,7 +58,7 @@ function planted(tree: unknown, value: unknown, path: Iterator<number>): unknown
 }
 
 const said = (schema: z.ZodType, value: unknown): string => {
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(value, { reportInput: true });
   if (parsed.success) throw new Error("this was taken");
   return explain(parsed.error);
 };
@@ -67,8 +67,13 @@ test("a message says where, what was seen, and what is allowed", () => {
   const { append, read, configure } = contextMethods;
   const item = { role: "user", content: "hello" };
   expect(said(append, { key: "k", items: [item, { ...item, role: "wizard" }] })).toMatch(/^items\.1\.role: .*"system"/);
-  expect(said(append, { key: "k", items: [item], mood: "good" })).toBe("unknown field mood");
-  expect(said(append, { key: "k", items: [{ ...item, [MARK]: 1 }] })).toBe("items.0: unknown field (a name that is not shown)");
+  expect(said(append, { key: "k", items: [item], mood: "good" })).toBe("unknown field mood; there are key, items, set, expect");
+  expect(said(append, { key: "k", items: [{ ...item, [MARK]: 1 }] })).toBe(
+    "items.0: unknown field (a name that is not shown); there are role, content, labels, subjects, meta",
+  );
+  expect(said(append, { key: "k".repeat(257), items: [] })).toMatch(/^key: .*<=256 .*\(seen: a text of 257 characters\)$/);
+  expect(said(append, { key: "k", items: Array(1_001).fill(item) })).toMatch(/^items: .*<=1000 .*\(seen: 1001 elements\)$/);
+  expect(said(tenantMethods.create, { name: "x" })).toBe("unknown field name; there are none");
   expect(said(append, { items: [item] })).toMatch(/^key: /);
   expect(said(append, { key: "k", items: "none" })).toMatch(/^items: .*array/);
   expect(said(append, { key: "k", items: [{ role: "user", content: [{ type: "text", text: 1 }] }] })).toMatch(
@@ -77,8 +82,8 @@ test("a message says where, what was seen, and what is allowed", () => {
   expect(said(append, { key: "k", items: [], set: { "a/b": RawJson.from(1) } })).toMatch(
     /^set\.\(a name that is not shown\): a slot's name is /,
   );
-  expect(said(read, { at: "yesterday" })).toMatch(/^at: .*ISO 8601/);
-  expect(said(read, { at: 0 })).toMatch(/^at: /);
+  expect(said(read, { at: "yesterday" })).toMatch(/^at: .*ISO 8601.*\(seen: a text of 9 characters\)$/);
+  expect(said(read, { at: 0 })).toMatch(/^at: .*>=1 \(seen: 0\)$/);
   expect(said(read, { limit: 0 })).toMatch(/^limit: .*1/);
   expect(said(configure, { key: "k", policy: { ttl: { ms: 1, from: "birth" } } })).toMatch(/policy\.ttl\.ms: .*1000.*policy\.ttl\.from: /);
   expect(said(ContextId, "Main.a")).toMatch(/^a context's id is <tenant>\.<name>/);

@@ -119,6 +119,51 @@ test("a value within a value counts from the outside", () => {
   expect(() => readJson(`{"value":[${inside}]}`, rawAt)).toThrow(JsonError);
 });
 
+const bounds = { values: 40, members: 4 };
+/** How far `text` was looked at before it was refused as too large; undefined: it was taken. */
+function lookedAt(text: string): number | undefined {
+  try {
+    readJson(text, rawAt, bounds);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof JsonError) || !error.tooLarge) throw error;
+    return Number(/ by character (\d+)$/.exec(error.message)?.[1]);
+  }
+}
+
+test("values are counted wherever they stand, and what is behind the last that may be is not looked at", () => {
+  for (const [open, value, close] of [
+    ['{"value":[', "0", "]}"],
+    ['{"value":[', '[[{"a":1}]]', "]}"],
+    ['{"set":{"a":[', "[]", "]}}"],
+    ['{"value":{"a":1,"b":[', '{"c":"d"}', "]}}"],
+    ["[[[[", "[0,0,0]", "]]]]"],
+  ] as const) {
+    const several = (count: number): string => open + Array(count).fill(value).join() + close;
+    const most = Array.from({ length: 60 }, (_, n) => n + 1).filter((count) => lookedAt(several(count)) === undefined);
+    expect(most.length, several(1)).toBeGreaterThan(0);
+    expect(Math.max(...most), several(1)).toBe(most.length);
+    expect(lookedAt(`${several(100_000)} and no JSON`), several(1)).toBeLessThan(700);
+  }
+  expect(lookedAt(`{"value":[${Array(39).fill("0").join()}]}`)).toBeUndefined();
+  expect(lookedAt(`{"value":[${Array(40).fill("0").join()}]}`)).toBe(88);
+});
+
+test("an object or array of the contract's own has a bounded number of members; a caller's own value has not", () => {
+  const members = (count: number): string => Array.from({ length: count }, (_, n) => `"m${n}":0`).join();
+  for (const [most, more] of [
+    ["[0,0,0,0]", "[0,0,0,0,0]"],
+    [`{${members(4)}}`, `{${members(5)}}`],
+    [`{"a":[{${members(4)}}]}`, `{"a":[{${members(5)}}]}`],
+    [`{"set":{${members(4)}}}`, `{"set":{${members(5)}}}`],
+  ] as const) {
+    expect([lookedAt(most), lookedAt(more) === undefined], more).toEqual([undefined, false]);
+    expect(() => readJson(more, rawAt)).not.toThrow();
+  }
+  expect(lookedAt(`{"value":{${members(30)}}}`)).toBeUndefined();
+  expect(lookedAt(`{"value":[${Array(30).fill("0").join()}]}`)).toBeUndefined();
+});
+
 test("an error names a place and quotes nothing of the text", () => {
   fc.assert(
     fc.property(jsonText, fc.nat(), (text, place) => {

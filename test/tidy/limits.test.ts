@@ -28,6 +28,8 @@ test("the limits agree with each other, and each relation between them is checke
     { head_every_versions_max: limits.key_window_versions + 1 },
     { keys_per_context: limits.key_window_versions },
     { keys_per_context: limits.keys_per_context * 2 },
+    { host_bytes_held: limits.bytes_per_body - 1 },
+    { json_members: limits.items_per_append },
     { list_default: limits.contexts_per_list + 1 },
     { history_default: limits.versions_per_history + 1 },
     { headers_ms: limits.request_ms + 1 },

@@ -67,6 +67,31 @@ export const judgeBodies = entry<Mutated>({
   },
 });
 
+/** `{"grant":…,"key":"k","<field>":<open><unit>,<unit>,…<close>}`, so often that the body is about as large as one may be. */
+type Many = { readonly field: string; readonly open: string; readonly unit: string; readonly close: string; readonly granted: boolean };
+
+export const judgeMany = entry<Many>({
+  name: "judge-many",
+  what: "bodies as large as they may be, of one small thing again and again: refused, or taken, in no more time than any other",
+  cases: 60,
+  arbitrary: fc.record({
+    field: fc.constantFrom("items", "set", "value", "meta", "expect", "policy", "x"),
+    open: fc.constantFrom("[", "{", '[{"role":"user","content":[', '{"a":[', '{"a":{', '[{"role":"tool","meta":{"a":[', '"'),
+    unit: fc.oneof(
+      fc.constantFrom("0", "[]", "{}", "[[[[[]]]]]", '"a":0', '"a"', '{"a":[0]}', '{"role":"user","content":""}', '\\"'),
+      oddJson,
+    ),
+    close: fc.constantFrom("", "]", "}", '"', "]}]", "]}", "}}", "]}}]"),
+    granted: fc.boolean(),
+  }),
+  check: ({ field, open, unit, close, granted }) => {
+    const start = `{"grant":"${granted ? grant : "strata1.x.y"}","key":"k","${field}":${open}`;
+    const room = limits.bytes_per_body - Buffer.byteLength(start) - close.length - 1;
+    const body = `${start}${`${unit},`.repeat(Math.floor(room / (Buffer.byteLength(unit) + 1))).slice(0, -1)}${close}}`;
+    judge(CONTEXT, "append", Buffer.from(body));
+  },
+});
+
 type Addressed = {
   readonly id: string;
   readonly method: string;

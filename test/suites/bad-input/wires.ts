@@ -19,7 +19,7 @@ export function wires(the: () => Setting): void {
     for (const [name, door] of doorsOf(setting)) {
       const expected = {
         code: "too_large",
-        says: /the body (is larger than|has) \d+ bytes/,
+        says: /the body has (more than )?\d+ bytes; at most \d+/,
         hostStatus: [413],
         sidecarStatus: [400, 413, 500],
       } as const;
@@ -49,7 +49,7 @@ export function wires(the: () => Setting): void {
     const start = `{"grant":${JSON.stringify(setting.caller.grant)},"key":"k","items":[`;
     for (const [name, door] of doorsOf(setting)) {
       const zeros = await send(door, pathOf(id, "append"), `${start}${"0,".repeat(999_999)}0]}`);
-      expectRefused(setting, name, "1,000,000 zeros", { code: "invalid", says: /items: .*<=1000/ }, zeros);
+      expectRefused(setting, name, "1,000,000 zeros", { code: "too_large", says: /body: more than 1024 members/ }, zeros);
       const items = await send(door, pathOf(id, "append"), `${start}${`${ITEM},`.repeat(999_999)}${ITEM}]}`);
       expectRefused(
         setting,

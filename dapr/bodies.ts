@@ -1,3 +1,5 @@
+// Bodies of requests, bounded before they are held.
+
 import type { IncomingMessage } from "node:http";
 
 /** A body, and what gives its room back once nobody needs it any more. */
