@@ -22,7 +22,8 @@ import { turn } from "./turn.ts";
 import type { World } from "./world.ts";
 
 export class ContextActor implements ActorType {
-  readonly name = CONTEXT;
+  static readonly type = CONTEXT;
+  readonly name = ContextActor.type;
   readonly #world: World;
   readonly #aftermath: Aftermath;
   readonly #live = new Map<ContextId, Activation>();
@@ -90,11 +91,24 @@ export class ContextActor implements ActorType {
   }
 
   async drain(signal: AbortSignal): Promise<void> {
-    const all = (async () => {
-      for (const a of this.#live.values()) await a.queue.run(() => this.#leave(a));
-      await Promise.all([this.#aftermath.outbox.settled(), this.#aftermath.reporter.settled()]);
-    })();
+    const told = () => Promise.all([this.#aftermath.outbox.settled(), this.#aftermath.reporter.settled()]);
+    // What others wait for comes first. Heads only make the next loads cheaper; turns that end meanwhile have something to tell once more.
+    const all = told()
+      .then(() => this.#leaveAll())
+      .then(told);
     await Promise.race([all, aborted(signal)]);
+  }
+
+  /** Behind the turns that still run. A head that is little behind costs more to write than it spares whoever loads next. */
+  async #leaveAll(): Promise<void> {
+    const rest = this.#live.values();
+    const several = Array.from({ length: limits.heads_at_once }, async () => {
+      for (const a of rest) {
+        const behind = (a.loaded?.state.version ?? 0) - a.head;
+        if (a.queue.length > 0 || behind > limits.records_beyond_head) await a.queue.run(() => this.#leave(a));
+      }
+    });
+    await Promise.all(several);
   }
 
   #activate(id: ContextId): Activation {

@@ -1,4 +1,5 @@
-// The order of judgement of every call: size, JSON, grant, and only then the schema (design.md, section 3).
+// The order of judgement of every call: size, JSON, grant, and only then the schema (design.md, section 3), to which it belongs that nothing of the
+// contract's own could be read in two ways.
 
 import { judge } from "../core/grant.ts";
 import { type ContextMethod, contextMethods, laterMethods, type TenantMethod, tenantMethods } from "../protocol/contract.ts";
@@ -6,7 +7,7 @@ import { type Refusal, refuse } from "../protocol/errors.ts";
 import { explain } from "../protocol/explain.ts";
 import { type Claims, type Grantable, grantable } from "../protocol/grant.ts";
 import { ContextId, type ContextName, nameOf, TenantId, tenantOf } from "../protocol/ids.ts";
-import { type JsonBounds, JsonError, type RawAt, readJson } from "../protocol/json.ts";
+import { type JsonBounds, JsonError, type RawAt, readAmbiguousJson } from "../protocol/json.ts";
 import { limits } from "../protocol/limits.ts";
 import { laterPolicies } from "../protocol/policy.ts";
 import type { Clock, Grants } from "./ports.ts";
@@ -66,6 +67,7 @@ function judgeCall<S extends Methods>(
   const refused = judge(claims, needed, at?.tenant ?? claims.tenant, at?.name, world.clock.now());
   if (refused !== undefined) return refused;
 
+  if (json.ambiguity !== undefined) return refuse("invalid", `body: ${json.ambiguity.message}`);
   if (wrongId !== undefined) return refuse("invalid", `id: ${wrongId}`);
   if (!Object.hasOwn(methods, method)) return noMethod(method, Object.keys(methods));
   return parseArguments(methods, method, rest, claims);
@@ -90,9 +92,9 @@ function parseArguments<S extends Methods>(
   return { ok: true, command: { method, ...parsed.data } as CommandOf<S>, claims };
 }
 
-function parseBody(body: Uint8Array): { ok: true; value: unknown } | Refusal {
+function parseBody(body: Uint8Array): ({ readonly ok: true } & ReturnType<typeof readAmbiguousJson>) | Refusal {
   try {
-    return { ok: true, value: readJson(decoder.decode(body), callersOwn, bounds) };
+    return { ok: true, ...readAmbiguousJson(decoder.decode(body), callersOwn, bounds) };
   } catch (reason) {
     if (reason instanceof JsonError) return refuse(reason.tooLarge ? "too_large" : "invalid", `body: ${reason.message}`);
     return refuse("invalid", "body: not UTF-8; send JSON in UTF-8");

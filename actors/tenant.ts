@@ -27,7 +27,8 @@ type Live = { readonly queue: Queue; readonly leaves: Leaves };
 type Known = { readonly stored: Stored; readonly etag: string };
 
 export class TenantActor implements ActorType {
-  readonly name = TENANT;
+  static readonly type = TENANT;
+  readonly name = TenantActor.type;
   readonly #ports: Ports;
   readonly #live = new Map<TenantId, Live>();
 

@@ -63,6 +63,8 @@ async function decideAndCommit(
       const ready = await prepare(a, loaded, decision.draft, world, call);
       if (ready === "again") continue;
       if (ready !== "ready") return ready;
+      if (call.signal?.aborted)
+        return refuse("unavailable", "the caller went away before the turn was written", { details: { outcome: "none" } });
       sent.any = true;
       const entry = await commit(a, loaded, decision.draft, decision.contents, world, call);
       if (entry === undefined) continue;

@@ -1,7 +1,7 @@
 // What a grant allows (P1). Whether it is genuine is the keyring's to say; this module only reads claims.
 
 import { type Refusal, refuse } from "../protocol/errors.ts";
-import type { Claims, Grantable } from "../protocol/grant.ts";
+import { type Claims, type Grantable, ofHosts } from "../protocol/grant.ts";
 import type { ContextName, TenantId } from "../protocol/ids.ts";
 import { type Instant, instant, iso } from "../protocol/units.ts";
 
@@ -17,7 +17,7 @@ export function judge(
   if (now >= claims.expires) return refuse("denied", `the grant expired at ${iso(instant(claims.expires))}; ask for a new one`);
   // What rules the tenant rules all its contexts: for a grant that reaches some of them, * does not stand for that.
   const all = claims.methods.includes("*") && (name !== undefined || claims.contexts.includes("*"));
-  if (method !== undefined && !claims.methods.includes(method) && !all) {
+  if (method !== undefined && !claims.methods.includes(method) && !(all && !ofHosts.includes(method))) {
     const allowed = claims.methods.join(", ") || "nothing";
     const of = name === undefined && claims.methods.includes("*") ? `${allowed} of contexts` : allowed;
     return refuse("denied", `the grant of ${claims.subject} does not allow ${method}; it allows ${of}`);

@@ -5,7 +5,10 @@ import { LAST_INSTANT } from "./units.ts";
 
 const part = `[a-z0-9-]{0,${limits.chars_per_name}}`;
 
-/** What a grant can allow. `tenant.*` are methods of the tenant itself; `*` is every method of the contexts, and where it reaches all contexts, of the tenant. */
+/**
+ * What a grant can allow. `tenant.*` are methods of the tenant itself; `*` is every method of the contexts, and where it reaches all contexts, of the
+ * tenant, but for what hosts alone may do.
+ */
 export const grantable = [
   "append",
   "read",
@@ -23,6 +26,9 @@ export const grantable = [
   "tenant.register",
   "*",
 ] as const;
+
+/** Between hosts: they tell a directory what is true of contexts, and are believed. No `*` stands for these, and no command mints them. */
+export const ofHosts: readonly Grantable[] = ["tenant.register"];
 
 /** The claims of a grant: who may do what, on which contexts, until when. Signed, not secret. */
 export const Claims = z.strictObject({

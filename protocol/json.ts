@@ -59,11 +59,21 @@ export type RawAt = { readonly keys: ReadonlySet<string>; readonly under: Readon
 const nothingRaw: RawAt = { keys: new Set(), under: new Set() };
 
 /** One JSON text as a value whose members at `rawAt` are RawJson. Throws JsonError. */
-export function readJson(text: string, rawAt: RawAt = nothingRaw, bounds: JsonBounds = unbounded): unknown {
+export function readJson(text: string, rawAt: RawAt = nothingRaw): unknown {
+  const { value, ambiguity } = readAmbiguousJson(text, rawAt, unbounded);
+  if (ambiguity !== undefined) throw ambiguity;
+  return value;
+}
+
+/**
+ * As `readJson`, within `bounds`; but of what is JSON and yet could be read in two ways the first is answered beside the value, in which it is left
+ * out or stands as it came first: there may be something else to be said before. Throws JsonError for what is no JSON.
+ */
+export function readAmbiguousJson(text: string, rawAt: RawAt, bounds: JsonBounds): { value: unknown; ambiguity: JsonError | undefined } {
   const reader = new Reader(text, rawAt, bounds);
   const value = reader.value(0, "");
   reader.end();
-  return value;
+  return { value, ambiguity: reader.ambiguity };
 }
 
 /** The JSON text of a value that may hold RawJson; members that are undefined are left out. */
@@ -89,6 +99,8 @@ class Reader {
   readonly #bounds: JsonBounds;
   #at = 0;
   #values = 0;
+  /** The first thing that could be read in two ways. */
+  ambiguity: JsonError | undefined;
 
   constructor(text: string, rawAt: RawAt, bounds: JsonBounds) {
     this.#text = text;
@@ -137,10 +149,11 @@ class Reader {
     this.#members("}", depth, this.#bounds.members, () => {
       if (this.#peek() !== '"') throw this.#error("a member without a quoted name");
       const key = this.#string();
-      if (key === "__proto__") throw this.#error("a field named __proto__");
-      if (Object.hasOwn(object, key)) throw this.#error("the same field twice");
+      const taken = key !== "__proto__" && !Object.hasOwn(object, key);
+      if (!taken) this.#ambiguous(key === "__proto__" ? "a field named __proto__" : "the same field twice");
       this.#colon();
-      object[key] = allRaw || this.#rawAt.keys.has(key) ? this.raw(depth + 1) : this.value(depth + 1, key);
+      const value = allRaw || this.#rawAt.keys.has(key) ? this.raw(depth + 1) : this.value(depth + 1, key);
+      if (taken) object[key] = value;
     });
     return object;
   }
@@ -184,8 +197,8 @@ class Reader {
   #string(): string {
     const from = this.#at;
     const value = this.#literal();
-    if (!value.isWellFormed()) throw this.#error("a lone surrogate (a json part keeps it, as an escape)", from);
-    if (value.includes("\0")) throw this.#error("a NUL character (a json part keeps it, as an escape)", from);
+    if (!value.isWellFormed()) this.#ambiguous("a lone surrogate (a json part keeps it, as an escape)", from);
+    if (value.includes("\0")) this.#ambiguous("a NUL character (a json part keeps it, as an escape)", from);
     return value;
   }
 
@@ -214,8 +227,8 @@ class Reader {
   #number(): number {
     const from = this.#at;
     const value = Number(this.#digits());
-    if (!Number.isFinite(value)) throw this.#error("a number that is not finite", from);
-    if (Object.is(value, -0)) throw this.#error("the number -0", from);
+    if (!Number.isFinite(value)) this.#ambiguous("a number that is not finite", from);
+    if (Object.is(value, -0)) this.#ambiguous("the number -0", from);
     return value;
   }
 
@@ -250,6 +263,10 @@ class Reader {
       if (c !== 0x20 && c !== 0x0a && c !== 0x0d && c !== 0x09) return;
       this.#at++;
     }
+  }
+
+  #ambiguous(what: string, at = this.#at): void {
+    this.ambiguity ??= this.#error(what, at);
   }
 
   #error(what: string, at = this.#at): JsonError {

@@ -97,6 +97,8 @@ export const limits = {
   /** It says all keys that are remembered: with each so many more, the next one may be so many versions later again, up to the number below. */
   keys_per_head_step: 2_048,
   head_every_versions_max: 2_048,
+  /** Of a host that ends. */
+  heads_at_once: 16,
   /** A reminder that finds a context in use writes its head if it is further behind: to read so few records beyond it costs less than to write it. */
   head_behind_in_use: 32,
 

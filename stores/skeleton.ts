@@ -2,6 +2,7 @@
 // them the chain's digest, do not depend on who encodes next.
 
 import type { Draft, ItemMark, Kind, SlotMark } from "../core/record.ts";
+import { ContextError } from "../protocol/errors.ts";
 import type { Role } from "../protocol/item.ts";
 import type { Policy } from "../protocol/policy.ts";
 import { instant } from "../protocol/units.ts";
@@ -71,7 +72,7 @@ export function unpackSkeleton(packed: PackedSkeleton): {
     version,
     previous: previous.toString("hex"),
     at: instant(at),
-    kind: kinds[kind] ?? "append",
+    kind: known("kind", kinds[kind]),
     author,
     key: key.toString("latin1"),
     request: request.toString("latin1"),
@@ -80,7 +81,7 @@ export function unpackSkeleton(packed: PackedSkeleton): {
     published,
     items: items.map(([role, bytes, digest, labels, subjects]): ItemMark => {
       digests.push(digest);
-      return { role: roles[role] ?? "note", bytes, labels, subjects: subjects.map((s) => s.toString("latin1")) };
+      return { role: known("role", roles[role]), bytes, labels, subjects: subjects.map((s) => s.toString("latin1")) };
     }),
     slots: slots.map(([name, bytes, digest]): SlotMark => {
       if (digest !== null) digests.push(digest);
@@ -89,4 +90,10 @@ export function unpackSkeleton(packed: PackedSkeleton): {
     policy,
   };
   return { draft, attempt: attempt.toString("latin1"), digests };
+}
+
+/** A host that is older than who wrote: what it does not know may be the end of the name, and is refused, not guessed at. */
+function known<T>(what: string, value: T | undefined): T {
+  if (value === undefined) throw new ContextError("internal", `the record is of a ${what} that this version does not know`);
+  return value;
 }

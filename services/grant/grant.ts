@@ -1,5 +1,5 @@
 import { ContextError } from "../../protocol/errors.ts";
-import { Claims } from "../../protocol/grant.ts";
+import { Claims, ofHosts } from "../../protocol/grant.ts";
 import { type Instant, later, millis } from "../../protocol/units.ts";
 
 export type Wish = {
@@ -29,6 +29,9 @@ export function claimsFrom(wish: Wish, now: Instant): Claims {
     methods: words(wish.methods),
     expires: later(now, millis(length)),
   });
+  const internal = parsed.data?.methods.find((method) => ofHosts.includes(method));
+  if (internal !== undefined)
+    throw new ContextError("invalid", `--methods: saw "${internal}"; hosts alone do that, with grants that they make themselves`);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const [name, index] = issue?.path ?? [];

@@ -47,6 +47,11 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   if (!parsed.success)
     throw new ContextError("invalid", parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "));
   const env = parsed.data;
+  if (env.APP_API_TOKEN === undefined && !isLoopback(env.STRATA_HOST))
+    throw new ContextError(
+      "invalid",
+      `STRATA_HOST: ${env.STRATA_HOST} is reached from elsewhere, and without APP_API_TOKEN whoever reaches it is taken for the sidecar; set that, or listen on 127.0.0.1`,
+    );
   if (env.STRATA_HOT_MS * 2 > env.STRATA_DROP_DELAY_MS) {
     throw new ContextError(
       "invalid",
@@ -83,3 +88,5 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     drainMs: env.STRATA_DRAIN_MS,
   } as const;
 }
+
+const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);

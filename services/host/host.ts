@@ -3,8 +3,7 @@
 import { z } from "zod";
 import { ContextActor } from "../../actors/context.ts";
 import type { Clock, Die, Events, Ports, Tracing } from "../../actors/ports.ts";
-import { CONTEXT } from "../../actors/reminding.ts";
-import { TENANT, TenantActor } from "../../actors/tenant.ts";
+import { TenantActor } from "../../actors/tenant.ts";
 import { SidecarBus } from "../../dapr/bus.ts";
 import { SidecarDirectory } from "../../dapr/directory.ts";
 import { examineStore } from "../../dapr/examine.ts";
@@ -24,6 +23,9 @@ import { examineRedis } from "./redis.ts";
 import { checkRootKeys } from "./root-keys.ts";
 
 export type Around = { readonly clock: Clock; readonly die: Die; readonly events: Events; readonly tracing: Tracing };
+
+/** Another actor type is one more here. */
+const actorTypes = [ContextActor, TenantActor] as const;
 
 const POLL_MS = 100;
 const ROOT_KEY = "STRATA_ROOT_KEY";
@@ -45,7 +47,12 @@ export type OpenHost = {
 
 export async function openHost(config: HostConfig, around: Around): Promise<OpenHost> {
   checkLimits();
-  const host = await startHost({ ...config, types: [CONTEXT, TENANT], drainOngoingCallTimeout: "7s", events: around.events });
+  const host = await startHost({
+    ...config,
+    types: actorTypes.map(({ type }) => type),
+    drainOngoingCallTimeout: "7s",
+    events: around.events,
+  });
   let sidecar: Sidecar | undefined;
   const end = async (): Promise<void> => {
     await host.close(config.drainMs);
@@ -65,8 +72,11 @@ export async function openHost(config: HostConfig, around: Around): Promise<Open
       const ports = await openPorts(config, sidecar, around);
       const readiness = new Readiness(sidecar, config.stateStore, around.clock);
       const standing = () => readiness.ask();
-      const reach = new Reach(sidecar, CONTEXT, standing, around);
-      host.ready([new ContextActor(ports), new TenantActor(ports)], { standing, reached: () => reach.ask() });
+      const reach = new Reach(sidecar, ContextActor.type, standing, around);
+      host.ready(
+        actorTypes.map((Actor) => new Actor(ports)),
+        { standing, reached: () => reach.ask() },
+      );
       return runtime;
     } catch (reason) {
       await close();

@@ -41,9 +41,19 @@ const order: readonly (readonly [what: string, code: RegExp, body: unknown])[] =
   ["a grant that is missing", /^denied: grant: there is none/, { ...good, surprise: 1 }],
   ["a grant that is no text", /^denied: /, { grant: 17, surprise: 1 }],
   ["a grant that is not genuine", /^denied: /, { grant: `${grant.slice(0, -1)}_`, surprise: 1 }],
+  [
+    "a grant that is not genuine, of what could be read in two ways",
+    /^denied: /,
+    `{"grant":"${grant.slice(0, -1)}_","expect":-0,"a":1,"a":2}`,
+  ],
   ["a grant that is for another method", /^denied: .*does not allow append/, { grant: mint({ methods: ["read"] }), surprise: 1 }],
   ["a grant that is for another context", /^denied: .*does not reach/, { grant: mint({ contexts: ["other"] }), surprise: 1 }],
   ["a grant that has expired", /^denied: .*expired/, { grant: mint({ expires: NOW }), surprise: 1 }],
+  [
+    "what could be read in two ways",
+    /^invalid: body: .*the same field twice/,
+    `{"grant":"${grant}","surprise":1,"surprise":1,"key":"\\u0000"}`,
+  ],
   ["its fields", /^invalid: unknown field surprise/, { grant, ...good, surprise: 1 }],
 ];
 

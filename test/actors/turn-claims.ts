@@ -18,6 +18,23 @@ export const turnClaims: readonly Claim<Part>[] = [
     },
   ],
   [
+    "a caller who has gone before the record is sent gets none, and hears that nothing was written",
+    async (part) => {
+      const { scene } = await standing(part, 2);
+      const gone = new AbortController();
+      const other = scene.host();
+      scene.next(/^read .*rec\/3/, () => gone.abort());
+      scene.asked();
+      const reply = await other.ask("append", { key: "k3", items: [{ role: "user", content: "k3" }] }, { signal: gone.signal });
+      assert.deepEqual([reply.ok, reply.code, reply.details], [false, "unavailable", { outcome: "none" }]);
+      assert.deepEqual(
+        scene.asked().filter((call) => call.startsWith("create")),
+        [],
+      );
+      assert.equal((await other.append("k3")).version, 3);
+    },
+  ],
+  [
     "a refusal that no later record can change asks nothing of the store; one that may be out of date proves the tail first",
     async (part) => {
       const { scene, host } = await standing(part, 2);

@@ -45,7 +45,14 @@ test("P1: everything else is denied, and told why", () => {
 test("a star alone stands for all contexts, and * for all methods", () => {
   expect(decided(claims({ contexts: ["*"] }), { name: "anything" })).toBe("allowed");
   expect(decided(claims({ methods: ["*"] }), { method: "configure" })).toBe("allowed");
-  expect(decided(claims({ methods: ["*"], contexts: ["*"] }), { method: "tenant.register", name: undefined })).toBe("allowed");
+  expect(decided(claims({ methods: ["*"], contexts: ["*"] }), { method: "tenant.configure", name: undefined })).toBe("allowed");
+});
+
+test("P1: what hosts tell each other is no caller's to say, be its grant * on *", () => {
+  expect(decided(claims({ methods: ["*"], contexts: ["*"] }), { method: "tenant.register", name: undefined })).toMatch(
+    /^denied: .*does not allow tenant\.register/,
+  );
+  expect(decided(claims({ methods: ["tenant.register"], contexts: [] }), { method: "tenant.register", name: undefined })).toBe("allowed");
 });
 
 test("P1: a grant for some contexts does not rule the tenant, be its methods *", () => {

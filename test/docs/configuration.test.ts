@@ -36,6 +36,13 @@ test("every variable that a service, a tool or a component reads is explained", 
   expect(missing).toEqual([]);
 });
 
+test("where the host is reached from elsewhere it does not start without the token that tells it its sidecar", () => {
+  for (const host of ["0.0.0.0", "::", "10.1.2.3", "host.example", "127.0.0.1.example", ""])
+    expect(() => readConfig({ STRATA_HOST: host }), host).toThrow(/STRATA_HOST: .*without APP_API_TOKEN/);
+  for (const host of ["127.0.0.1", "127.8.8.8", "localhost", "::1"]) expect(readConfig({ STRATA_HOST: host }).host).toBe(host);
+  expect(readConfig({ STRATA_HOST: "0.0.0.0", APP_API_TOKEN: "t" }).host).toBe("0.0.0.0");
+});
+
 test("every variable of the host has a row with its default", () => {
   expect(hostNames.length).toBeGreaterThan(15);
   expect(hostNames.filter((name) => !rows.some((row) => row.name === name))).toEqual([]);
@@ -51,7 +58,7 @@ for (const { name, value } of rows) {
 }
 
 function differs(name: string, unset: unknown): boolean {
-  return ["7", "700001", "45m", "http://other:1", "off", "yes", "debug", "something"].some((other) => {
+  return ["7", "700001", "45m", "http://other:1", "off", "yes", "debug", "127.0.0.2", "something"].some((other) => {
     try {
       return JSON.stringify(readConfig({ [name]: other })) !== JSON.stringify(unset);
     } catch {

@@ -18,6 +18,7 @@ import { startForeign, writeConfigs } from "../tools/foreign.ts";
 import { briefDrain, type Cure } from "./cures.ts";
 import { type Gate, openGate } from "./gate.ts";
 import { TENANT } from "./stage.ts";
+import { supervise } from "./supervise.ts";
 
 export type FaultStore = "redis" | "postgres";
 
@@ -173,6 +174,7 @@ export async function openInstallation(options: InstallationOptions): Promise<In
   const [host] = cluster.hosts;
   if (made === undefined || host === undefined) throw new Error("the cluster has no host");
   const first = faultHost(made, host);
+  stack.use(supervise(() => [cluster.callers, ...cluster.hosts.map(({ sidecar }) => sidecar)].map(({ process }) => process), report));
   let second: FaultHost | undefined;
   let foreign: Sidecar | undefined;
   stack.defer(() => foreign?.process.kill());

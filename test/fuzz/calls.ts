@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import type { Code } from "../../protocol/errors.ts";
+import { ofHosts } from "../../protocol/grant.ts";
 import type { TenantId } from "../../protocol/ids.ts";
 import type { Keyring } from "../../stores/keyring.ts";
 import { MARK } from "./texts.ts";
@@ -10,7 +11,7 @@ export const TENANT = "main" as TenantId;
 export const CONTEXT = `${TENANT}.context`;
 
 export const grantOf = (keyring: Keyring): string =>
-  keyring.mint({ v: 1, tenant: TENANT, subject: "fuzz", contexts: ["*"], methods: ["*"], expires: 4_000_000_000_000 });
+  keyring.mint({ v: 1, tenant: TENANT, subject: "fuzz", contexts: ["*"], methods: ["*", ...ofHosts], expires: 4_000_000_000_000 });
 
 /**
  * By method, with the code that it is refused with where nothing is changed. The key of an append is made new for each case by whoever sends it; the

@@ -39,6 +39,7 @@ test.each([
   [["mint", "--tennant", "acme"], /Unknown option '--tennant'.*--help lists what is allowed$/],
   [["mint", "--ttl", "soon"], /--ttl: saw "soon"; write a number and s, m, h or d/],
   [["mint", "--methods", "reed"], /methods/],
+  [["mint", "--methods", "read,tenant.register"], /--methods: saw "tenant.register"; hosts alone do that/],
   [["mint", "--key-file", "/nowhere/root.key"], /--key-file: \/nowhere\/root.key cannot be read \(ENOENT\)$/],
   [["configure", "acme"], /--ttl-ms: is missing; give the milliseconds, or --no-ttl/],
   [["configure", "acme", "--ttl-ms", "1h"], /--ttl-ms: saw "1h"/],

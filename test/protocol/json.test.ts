@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { JsonError, RawJson, readJson, writeJson } from "../../protocol/json.ts";
+import { JsonError, RawJson, readAmbiguousJson, readJson, writeJson } from "../../protocol/json.ts";
 import { limits } from "../../protocol/limits.ts";
 import { isPlain, jsonText } from "./values.ts";
 
@@ -101,6 +101,22 @@ for (const [text, why] of refused) {
   });
 }
 
+test("what could be read in two ways is answered beside a value without it, and what is no JSON at all is thrown", () => {
+  const read = (text: string) => readAmbiguousJson(text, rawAt, bounds);
+  for (const [text, value, why] of [
+    ['{"a":1,"__proto__":{"b":2},"c":3}', { a: 1, c: 3 }, "__proto__"],
+    ['{"a":1,"a":2}', { a: 1 }, "twice"],
+    ['{"a":-0}', { a: -0 }, "-0"],
+    ['["\\ud800",1e999]', ["\ud800", Number.POSITIVE_INFINITY], "surrogate"],
+  ] as const) {
+    expect(read(text).value).toEqual(value);
+    expect(read(text).ambiguity?.message).toMatch(new RegExp(why));
+    expect(() => read(`${text}x`)).toThrow(/after the end/);
+  }
+  expect(Object.getPrototypeOf(read('{"__proto__":{"b":2}}').value)).toBe(Object.prototype);
+  expect(read('{"a":[1]}').ambiguity).toBeUndefined();
+});
+
 const nested = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
 
 test("nesting is taken up to the limit, and refused beyond it by an answer, not by a full stack", () => {
@@ -123,7 +139,7 @@ const bounds = { values: 40, members: 4 };
 /** How far `text` was looked at before it was refused as too large; undefined: it was taken. */
 function lookedAt(text: string): number | undefined {
   try {
-    readJson(text, rawAt, bounds);
+    readAmbiguousJson(text, rawAt, bounds);
     return undefined;
   } catch (error) {
     if (!(error instanceof JsonError) || !error.tooLarge) throw error;

@@ -44,6 +44,11 @@ class Book {
   }
 
   do(command: ReturnType<typeof append>): Written {
+    const { draft, contents } = this.decide(command);
+    return this.write(draft, contents);
+  }
+
+  decide(command: ReturnType<typeof append>) {
     const pseudonym = (subject: string): string => this.keys.pseudonym("subject", subject);
     const asked = asking(command, {
       pseudonym,
@@ -52,7 +57,7 @@ class Book {
     });
     const decision = decide(this.state, asked, limits);
     if (decision.do !== "commit") throw new Error(`expected a commit, decided to ${decision.do}`);
-    return this.write(decision.draft, decision.contents);
+    return decision;
   }
 
   write(draft: Draft, contents: readonly string[]): Written {
@@ -295,6 +300,18 @@ test("what has another format is refused, not guessed at", () => {
   expect(() => codec.decode(id, book.keys, bytes)).toThrow(/\[internal\] the record has format 2; this version reads 1/);
   expect(() => codec.decodeTombstone(Buffer.alloc(0))).toThrow("format none");
   expect(codec.decodeTombstone(codec.encodeTombstone(17))).toEqual({ version: 17 });
+});
+
+test("a record of a kind or role that this version does not know is refused, not guessed at: it may be the end of the name", () => {
+  const book = full();
+  const { draft, contents } = book.decide(append("d", [note("four")]));
+  const strange = (change: object): Buffer => codec.encode(id, book.keys, { ...draft, ...change } as Draft, contents).bytes;
+  expect(codec.decode(id, book.keys, strange({})).version).toBe(4);
+  expect(() => codec.decode(id, book.keys, strange({ kind: "fork" }))).toThrow(
+    "[internal] the record is of a kind that this version does not know",
+  );
+  const items = draft.items.map((item) => ({ ...item, role: "judge" }));
+  expect(() => codec.decode(id, book.keys, strange({ items }))).toThrow("of a role that this version does not know");
 });
 
 function expectFoundOrSame(decode: () => unknown, same: unknown): void {

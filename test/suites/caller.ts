@@ -3,7 +3,7 @@
 import { Agent, request } from "node:http";
 import type { z } from "zod";
 import { Refused, replies } from "../../protocol/contract.ts";
-import type { Claims } from "../../protocol/grant.ts";
+import { type Claims, ofHosts } from "../../protocol/grant.ts";
 import type { TenantId } from "../../protocol/ids.ts";
 import { type RawAt, readJson, writeJson } from "../../protocol/json.ts";
 import type { Keyring } from "../../stores/keyring.ts";
@@ -56,7 +56,15 @@ export const pathOf = (id: string, method: string): string => `/${id.includes(".
 
 /** A grant for all of a tenant, unless `claims` say less. */
 export const grantFor = (keyring: Keyring, tenant: string, claims: Partial<Omit<Claims, "tenant">> = {}): string =>
-  keyring.mint({ v: 1, subject: "suite", contexts: ["*"], methods: ["*"], expires: NEVER, ...claims, tenant: tenant as TenantId });
+  keyring.mint({
+    v: 1,
+    subject: "suite",
+    contexts: ["*"],
+    methods: ["*", ...ofHosts],
+    expires: NEVER,
+    ...claims,
+    tenant: tenant as TenantId,
+  });
 
 /** Throws where the answer is neither the reply that the contract names nor a refusal. */
 export function readReply(method: Method, { status, text }: Answer): unknown {

@@ -44,6 +44,8 @@ function unfit({ installation, tenant }: Setting, id: string): Case[] {
       ["one of another epoch", [head, "2", payload, signature].join(".")],
       ["no grant at all", ""],
     ];
+    // A host's own business, which no caller has.
+    if (method === "tenant.register") cases.push(["one for everything", grant({ methods: ["*"] })]);
     const ofContexts: [string, string][] = [
       ["one for other contexts", grant({ contexts: ["other", `${id.slice(id.indexOf(".") + 1)}x*`] })],
       ["one for no context", grant({ contexts: [] })],
