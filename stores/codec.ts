@@ -1,4 +1,4 @@
-// Bytes at rest. Every value begins with a format byte; each format has one way up, here.
+// Bytes at rest.
 //
 // A record is a skeleton, a seal and contents. The chain's digest is over the skeleton, which holds a keyed digest of every content, so that
 // contents can be sealed into pages or erased while the chain goes on verifying. The seal is a MAC of the digest: whoever can write to the store
@@ -17,11 +17,13 @@ import { Policy } from "../protocol/policy.ts";
 import { instant } from "../protocol/units.ts";
 import { type ContentKeys, OpenKeys } from "./context-keys.ts";
 import { deflate, inflate, inflateAll, type Resting } from "./deflate.ts";
+import { Format } from "./format.ts";
 import type { Keyring } from "./keyring.ts";
-import { isHead, isPage, isRecord, isTable, isTombstone, type Shape } from "./shapes.ts";
+import { isHead, isPage, isRecord, isTable, isTombstone } from "./shapes.ts";
 import { packSkeleton, unpackSkeleton } from "./skeleton.ts";
 
-const FORMAT = 1;
+/** There is one format yet, so no step. */
+const format = new Format([]);
 const NONCE = 12;
 const TAG = 16;
 const RECORD_DOMAIN = Buffer.from("strata/record/1\0");
@@ -31,31 +33,6 @@ const GENESIS_DOMAIN = "strata/genesis/1\0";
 const packr = new Packr({ useRecords: false });
 /** msgpackr's buffers share a slab, so what is kept is copied out. */
 const pack = (value: unknown): Buffer => Buffer.from(packr.pack(value));
-
-const framed = (value: unknown): Buffer => {
-  const packed = packr.pack(value);
-  const bytes = Buffer.allocUnsafe(packed.length + 1);
-  bytes[0] = FORMAT;
-  packed.copy(bytes, 1);
-  return bytes;
-};
-
-/** What stands behind the format byte. A format that is newer than this code is refused, not guessed at. Throws ContextError "internal". */
-function unframed<T>(what: string, bytes: Uint8Array, isShape: Shape<T>): T {
-  if (bytes[0] !== FORMAT) throw new ContextError("internal", `${what} has format ${bytes[0] ?? "none"}; this version reads ${FORMAT}`);
-  const value = unpacked(what, bytes.subarray(1));
-  if (!isShape(value)) throw new ContextError("internal", `${what} is broken: it does not hold what belongs there`);
-  return value;
-}
-
-function unpacked(what: string, bytes: Uint8Array): unknown {
-  try {
-    // Of a Buffer it makes Buffers, of other arrays other arrays.
-    return packr.unpack(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-  } catch (cause) {
-    throw new ContextError("internal", `${what} is broken: its bytes do not decode`, { cause });
-  }
-}
 
 export class RecordCodec implements Codec {
   readonly #keyring: Keyring;
@@ -81,13 +58,13 @@ export class RecordCodec implements Codec {
   }
 
   openKeys(id: ContextId, table: Uint8Array): ContextKeys {
-    const [epoch, sealed] = unframed("the key table", table, isTable);
+    const [epoch, sealed] = format.unframe("the key table", table, isTable);
     return OpenKeys.unpack(packr.unpack(this.#keyring.unwrap(id, "the key table", epoch, sealed)));
   }
 
   #wrapKeys(id: ContextId, keys: OpenKeys): Buffer {
     const { epoch, sealed } = this.#keyring.wrap(id, "the key table", pack(keys.pack()));
-    return framed([epoch, sealed]);
+    return format.frame([epoch, sealed]);
   }
 
   encode(id: ContextId, keys: ContextKeys, draft: Draft, contents: readonly string[]) {
@@ -103,7 +80,7 @@ export class RecordCodec implements Codec {
     });
     const skeleton = pack(packSkeleton(draft, attempt, digests));
     const digest = digestOf(skeleton);
-    const bytes = framed([skeleton, seal(digest), sealed]);
+    const bytes = format.frame([skeleton, seal(digest), sealed]);
     return { bytes, entry: { ...draft, attempt: attempt.toString("latin1"), digest: digest.toString("hex"), contents } };
   }
 
@@ -160,7 +137,7 @@ export class RecordCodec implements Codec {
 
   /** What a record holds, once its seal was checked. */
   #open(keys: ContextKeys, bytes: Uint8Array) {
-    const [packed, mark, sealed] = unframed("the record", bytes, isRecord);
+    const [packed, mark, sealed] = format.unframe("the record", bytes, isRecord);
     const digest = digestOf(packed);
     if (!equal(own(keys).seal(digest), mark)) throw new ContextError("internal", "its skeleton was altered: the seal does not match");
     return { skeleton: packr.unpack(packed) as Parameters<typeof unpackSkeleton>[0], digest, sealed };
@@ -168,11 +145,11 @@ export class RecordCodec implements Codec {
 
   /** Records that follow each other, from version `from` on, as their bytes stand. */
   encodePage(from: number, records: readonly Uint8Array[]): Buffer {
-    return framed([from, from + records.length - 1, records.map((bytes) => Buffer.from(bytes))]);
+    return format.frame([from, from + records.length - 1, records.map((bytes) => Buffer.from(bytes))]);
   }
 
   decodePage(bytes: Uint8Array) {
-    const [from, to, records] = unframed("the page", bytes, isPage);
+    const [from, to, records] = format.unframe("the page", bytes, isPage);
     return { from, to, records };
   }
 
@@ -197,12 +174,12 @@ export class RecordCodec implements Codec {
       slots,
       [Buffer.from(used.map(([key]) => key).join(""), "latin1"), used.map(([, version]) => version), marks],
     ]);
-    return framed([body, own(keys).seal(digestOf(body, HEAD_DOMAIN))]);
+    return format.frame([body, own(keys).seal(digestOf(body, HEAD_DOMAIN))]);
   }
 
   decodeHead(id: ContextId, keys: ContextKeys, bytes: Uint8Array) {
     const { seal, leaf } = own(keys);
-    const [body, mark] = unframed("the head", bytes, isHead);
+    const [body, mark] = format.unframe("the head", bytes, isHead);
     if (!equal(seal(digestOf(body, HEAD_DOMAIN)), mark)) return undefined;
     const [
       [version, digest, created, at, appended, items, contents, largest],
@@ -236,11 +213,11 @@ export class RecordCodec implements Codec {
   }
 
   encodeTombstone(version: number): Buffer {
-    return framed([version]);
+    return format.frame([version]);
   }
 
   decodeTombstone(bytes: Uint8Array) {
-    const [version] = unframed("the tombstone", bytes, isTombstone);
+    const [version] = format.unframe("the tombstone", bytes, isTombstone);
     return { version };
   }
 
