@@ -37,11 +37,14 @@ export const Claims = z.strictObject({
   /** Who holds the grant; the author of what is written under it. */
   subject: z
     .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$/, "a subject is 1 to 128 of A-Z a-z 0-9 . _ : @ / - and begins with a letter or a digit"),
+    .regex(
+      new RegExp(`^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,${limits.chars_per_grantee - 1}}$`),
+      `a subject is 1 to ${limits.chars_per_grantee} of A-Z a-z 0-9 . _ : @ / - and begins with a letter or a digit`,
+    ),
   /** Names of contexts; one that ends in * stands for all that begin so. */
   contexts: z
     .array(z.string().regex(new RegExp(`^(?:${part}\\*|[a-z0-9]${part})$`), "a context's name, a prefix that ends in *, or *"))
-    .max(64),
+    .max(limits.contexts_per_grant),
   methods: z.array(z.enum(grantable)).max(grantable.length),
   /** ms since the epoch; from then on the grant allows nothing. */
   expires: z.int().positive().max(LAST_INSTANT),

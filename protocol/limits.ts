@@ -23,6 +23,15 @@ export const limits = {
   chars_per_media_type: 128,
   chars_per_subject: 256,
   chars_per_token: 8 * KiB,
+
+  // What a grant may say.
+  chars_per_grantee: 128,
+  /** Names and prefixes. */
+  contexts_per_grant: 64,
+  /** Ten years: nobody will remember whom a longer one was given to. */
+  grant_max_ms: 3_650 * 24 * 60 * 60 * 1000,
+  /** Those that hosts make for each other, and an operator's command for itself. */
+  own_grant_ms: 10 * 60 * 1000,
   /** What one turn may add at rest, before compression. A record is one value of the store and travels as base64. */
   bytes_per_turn: 4 * MiB,
 

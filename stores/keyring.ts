@@ -1,19 +1,18 @@
-// Keys that are derived from root keys, and the grants signed with them.
+// Keys that are derived from root keys.
 //
 // There may be several root keys, one for each epoch. What is new is wrapped and signed under the latest; what was wrapped or signed under an
 // older one stays readable while that one is kept. An epoch ends for good when its root key is destroyed in the key store.
 
-import { createCipheriv, createDecipheriv, createSecretKey, timingSafeEqual } from "node:crypto";
-import type { Die, Grants } from "../actors/ports.ts";
-import { ContextError, type Refusal, refuse } from "../protocol/errors.ts";
-import { Claims } from "../protocol/grant.ts";
+import { createCipheriv, createDecipheriv, createSecretKey } from "node:crypto";
+import type { Die } from "../actors/ports.ts";
+import { ContextError } from "../protocol/errors.ts";
 import type { ContextId, TenantId } from "../protocol/ids.ts";
 import { tenantOf } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
+import { SignedGrants } from "./grants.ts";
 import { hmac } from "./mac.ts";
 
 const ROOT_BYTES = 32;
-const PREFIX = "strata1";
 
 /** Root keys by epoch. */
 export type RootKeys = ReadonlyMap<number, Uint8Array>;
@@ -35,51 +34,24 @@ export function parseRootKeys(text: string): RootKeys {
   return keys;
 }
 
-export class Keyring implements Grants {
+export class Keyring {
   readonly #roots: RootKeys;
   readonly #die: Die;
   /** The epoch under which new things are wrapped and signed. */
   readonly epoch: number;
   readonly #derived = new Map<string, Buffer>();
-  readonly #verified = new Map<string, Claims>();
+  readonly grants: SignedGrants;
 
   constructor(roots: RootKeys, die: Die) {
     if (roots.size === 0) throw new ContextError("invalid", "there is no root key");
     this.#roots = roots;
     this.#die = die;
     this.epoch = Math.max(...roots.keys());
-  }
-
-  /** A token for `claims`: not secret in what it says, but whoever holds it may do what it says. */
-  mint(claims: Claims): string {
-    const payload = Buffer.from(JSON.stringify(claims)).toString("base64url");
-    const signed = `${PREFIX}.${this.epoch}.${payload}`;
-    return `${signed}.${this.#sign(this.epoch, claims.tenant, signed).toString("base64url")}`;
-  }
-
-  tenantOf(token: string): TenantId {
-    const claims = token.length > limits.chars_per_token ? undefined : Claims.safeParse(parseJson(token.split(".")[2] ?? ""));
-    return claims?.success ? claims.data.tenant : ("-" as TenantId);
-  }
-
-  verify(tenant: TenantId, token: string): Claims | Refusal {
-    // Tokens are remembered by tenant as well: one that is genuine for one tenant says nothing to another.
-    const known = this.#verified.get(`${tenant} ${token}`);
-    if (known !== undefined) return known;
-    if (token.length > limits.chars_per_token) return denied("is longer than a grant can be");
-    const [, signed = "", epoch = "", payload = "", signature = ""] =
-      /^(strata1\.(\d{1,6})\.([A-Za-z0-9_-]+))\.([A-Za-z0-9_-]{43})$/.exec(token) ?? [];
-    if (signed === "") return denied("is not a grant; one looks like strata1.<epoch>.<claims>.<signature>");
-    if (!this.#roots.has(Number(epoch))) return denied("was signed in a key epoch that is gone; ask for a new one");
-    const expected = this.#sign(Number(epoch), tenant, signed);
-    // As text: base64 has bits to spare at its end, and a token that differs there is another token.
-    if (!timingSafeEqual(Buffer.from(expected.toString("base64url")), Buffer.from(signature)))
-      return denied("is not genuine for this tenant: its signature does not match");
-    const claims = Claims.safeParse(parseJson(payload));
-    if (!claims.success) return denied("says nothing that this version understands");
-    if (this.#verified.size >= limits.grants_cached) this.#verified.clear();
-    this.#verified.set(`${tenant} ${token}`, claims.data);
-    return claims.data;
+    this.grants = new SignedGrants({
+      epoch: this.epoch,
+      has: (epoch) => roots.has(epoch),
+      of: (epoch, tenant) => this.#derive(epoch, `strata/grant/1/${tenant}`),
+    });
   }
 
   /** Encrypts under the tenant's key of the current epoch; only the same context and purpose can open it. */
@@ -110,10 +82,6 @@ export class Keyring implements Grants {
     return this.#derive(epoch, `strata/tenant/1/${tenant}`);
   }
 
-  #sign(epoch: number, tenant: TenantId, signed: string): Buffer {
-    return hmac(this.#derive(epoch, `strata/grant/1/${tenant}`), signed);
-  }
-
   #derive(epoch: number, label: string): Buffer {
     const name = `${epoch}/${label}`;
     const known = this.#derived.get(name);
@@ -124,15 +92,5 @@ export class Keyring implements Grants {
     const key = hmac(root, label);
     this.#derived.set(name, key);
     return key;
-  }
-}
-
-const denied = (what: string): Refusal => refuse("denied", `grant: the token ${what}`);
-
-function parseJson(payload: string): unknown {
-  try {
-    return JSON.parse(Buffer.from(payload, "base64url").toString());
-  } catch {
-    return undefined;
   }
 }

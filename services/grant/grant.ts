@@ -1,5 +1,6 @@
 import { ContextError } from "../../protocol/errors.ts";
 import { Claims, ofHosts } from "../../protocol/grant.ts";
+import { limits } from "../../protocol/limits.ts";
 import { type Instant, later, millis } from "../../protocol/units.ts";
 
 export type Wish = {
@@ -12,15 +13,12 @@ export type Wish = {
 
 const units: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Ten years: nobody will remember whom a longer one was given to. */
-const LONGEST_MS = 3_650 * 86_400_000;
-
 /** Claims as an operator words them. Throws ContextError "invalid". */
 export function claimsFrom(wish: Wish, now: Instant): Claims {
   const [, count = "", unit = ""] = /^(\d{1,9})([smhd])$/.exec(wish.ttl) ?? [];
   const length = Number(count) * (units[unit] ?? 0);
   if (!(length > 0)) throw new ContextError("invalid", `--ttl: saw "${wish.ttl}"; write a number and s, m, h or d, like 12h`);
-  if (length > LONGEST_MS) throw new ContextError("invalid", `--ttl: saw "${wish.ttl}"; at most 3650d, ten years`);
+  if (length > limits.grant_max_ms) throw new ContextError("invalid", `--ttl: saw "${wish.ttl}"; at most 3650d, ten years`);
   const parsed = Claims.safeParse({
     v: 1,
     tenant: wish.tenant,

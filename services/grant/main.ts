@@ -33,7 +33,7 @@ async function run({ command, json, keyFile }: Asked): Promise<void> {
       return say(key, { key });
     }
     case "mint": {
-      const grant = keyring().mint(claimsFrom(command.wish, systemClock.now()));
+      const grant = keyring().grants.mint(claimsFrom(command.wish, systemClock.now()));
       return say(grant, { grant });
     }
     case "show": {
@@ -42,7 +42,7 @@ async function run({ command, json, keyFile }: Asked): Promise<void> {
     }
     case "verify": {
       const { tenant, expires } = explainToken(command.token);
-      const refusal = refusalOf(keyring().verify(tenant, command.token));
+      const refusal = refusalOf(keyring().grants.verify(tenant, command.token));
       if (refusal !== undefined) process.exitCode = 1;
       return say(refusal?.why ?? `genuine, good until ${iso(instant(expires))}`, {
         genuine: refusal?.genuine ?? true,
@@ -71,11 +71,11 @@ async function run({ command, json, keyFile }: Asked): Promise<void> {
 /** What the command itself may do: for a few minutes, and with no context. */
 function operatorGrant(keyring: Keyring, tenant: TenantId): string {
   const methods = "tenant.create,tenant.configure,tenant.list";
-  return keyring.mint(claimsFrom({ tenant, subject: "operator", contexts: "", methods, ttl: "5m" }, systemClock.now()));
+  return keyring.grants.mint(claimsFrom({ tenant, subject: "operator", contexts: "", methods, ttl: "5m" }, systemClock.now()));
 }
 
 /** Why a grant allows nothing now, and whether it is genuine; undefined where it is good. */
-function refusalOf(claims: ReturnType<Keyring["verify"]>): { readonly genuine: boolean; readonly why: string } | undefined {
+function refusalOf(claims: ReturnType<Keyring["grants"]["verify"]>): { readonly genuine: boolean; readonly why: string } | undefined {
   if ("ok" in claims) return { genuine: false, why: claims.message };
   if (systemClock.now() < claims.expires) return undefined;
   return { genuine: true, why: `it expired at ${iso(instant(claims.expires))}` };

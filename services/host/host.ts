@@ -30,7 +30,6 @@ const actorTypes = [ContextActor, TenantActor] as const;
 const POLL_MS = 100;
 const ROOT_KEY = "STRATA_ROOT_KEY";
 const Secret = z.object({ [ROOT_KEY]: z.string() });
-const INTERNAL_GRANT_MS = 10 * 60 * 1000;
 
 export type At = { readonly url: string; readonly token: string | undefined };
 
@@ -93,14 +92,21 @@ async function openPorts(config: HostConfig, sidecar: Sidecar, { clock, die, eve
   await checkRootKeys(roots, store, die);
   const keyring = new Keyring(roots, die);
   const grant = (tenant: TenantId): string =>
-    keyring.mint({ v: 1, tenant, subject: "strata", contexts: [], methods: ["tenant.register"], expires: clock.now() + INTERNAL_GRANT_MS });
+    keyring.grants.mint({
+      v: 1,
+      tenant,
+      subject: "strata",
+      contexts: [],
+      methods: ["tenant.register"],
+      expires: clock.now() + limits.own_grant_ms,
+    });
   return {
     clock,
     die,
     store,
     events,
     tracing,
-    grants: keyring,
+    grants: keyring.grants,
     codec: new RecordCodec(keyring, die),
     reminders: new SidecarReminders(sidecar),
     bus: new SidecarBus(sidecar, config.pubsub),

@@ -19,11 +19,11 @@ export async function checkRootKeys(roots: RootKeys, store: Store, die: Die): Pr
     let [mark] = await store.read([at]);
     if (mark === undefined) {
       // Create-only, and read back: of two hosts that start at once, with two keys, one is told.
-      await store.create([{ key: at, value: Buffer.from(keyring.mint({ ...claims, contexts: [], methods: [] })) }]);
+      await store.create([{ key: at, value: Buffer.from(keyring.grants.mint({ ...claims, contexts: [], methods: [] })) }]);
       [mark] = await store.read([at]);
     }
     if (mark === undefined) throw new ContextError("unavailable", "the store does not keep what is written to it; see its log");
-    if ("ok" in keyring.verify(claims.tenant, Buffer.from(mark.value).toString()))
+    if ("ok" in keyring.grants.verify(claims.tenant, Buffer.from(mark.value).toString()))
       throw new ContextError(
         "invalid",
         `this is not the root key that the store was written under${epoch === 1 ? "" : ` in epoch ${epoch}`}: nothing in it could be read. Give the right one (STRATA_ROOT_KEY, the secret store, or root.key of npm start), or use another store`,

@@ -66,7 +66,7 @@ async function showAround(config: StartConfig, stack: Stack, grant: string, stop
 function rootGrant(rootKey: string): string {
   const expires = later(systemClock.now(), millis(GRANT_MS));
   const keyring = new Keyring(parseRootKeys(rootKey), systemDie);
-  return keyring.mint({ v: 1, tenant, subject: "operator", contexts: ["*"], methods: ["*"], expires });
+  return keyring.grants.mint({ v: 1, tenant, subject: "operator", contexts: ["*"], methods: ["*"], expires });
 }
 
 function open(config: StartConfig, rootKey: string): Promise<Stack> {

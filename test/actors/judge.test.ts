@@ -9,7 +9,7 @@ import { Keyring } from "../../stores/keyring.ts";
 import { seededDie } from "../stores/die.ts";
 
 const NOW = 1_800_000_000_000;
-const grants = new Keyring(new Map([[1, Buffer.alloc(32, 1)]]), seededDie("judge"));
+const { grants } = new Keyring(new Map([[1, Buffer.alloc(32, 1)]]), seededDie("judge"));
 const clock: Clock = { now: () => instant(NOW), elapsed: () => millis(0), sleep: async () => {} };
 const world = { grants, clock };
 

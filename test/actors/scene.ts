@@ -145,7 +145,7 @@ export class Scene {
         report: async (_tenant, report) => (await this.#request("report", () => this.reports.push(report))) === "heard",
       },
       codec: this.codec,
-      grants: this.keyring,
+      grants: this.keyring.grants,
       events: this.#events(),
       tracing: noTracing,
       settings: this.settings,
@@ -245,7 +245,7 @@ export class SceneHost {
   constructor(scene: Scene) {
     this.actor = new scene.part.ContextActor(scene.ports());
     const tenant = TenantId.parse("t");
-    this.#grant = scene.keyring.mint({ v: 1, tenant, subject: "tester", contexts: ["*"], methods: ["*"], expires: START * 2 });
+    this.#grant = scene.keyring.grants.mint({ v: 1, tenant, subject: "tester", contexts: ["*"], methods: ["*"], expires: START * 2 });
   }
 
   async ask(method: string, query: object, call: Call = {}, id = ID): Promise<Reply> {

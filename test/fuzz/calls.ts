@@ -11,7 +11,7 @@ export const TENANT = "main" as TenantId;
 export const CONTEXT = `${TENANT}.context`;
 
 export const grantOf = (keyring: Keyring): string =>
-  keyring.mint({ v: 1, tenant: TENANT, subject: "fuzz", contexts: ["*"], methods: ["*", ...ofHosts], expires: 4_000_000_000_000 });
+  keyring.grants.mint({ v: 1, tenant: TENANT, subject: "fuzz", contexts: ["*"], methods: ["*", ...ofHosts], expires: 4_000_000_000_000 });
 
 /**
  * By method, with the code that it is refused with where nothing is changed. The key of an append is made new for each case by whoever sends it; the

@@ -103,7 +103,7 @@ export class Host {
       bus: bus.for(this),
       directory: runtime.directory(this),
       codec,
-      grants: keyring,
+      grants: keyring.grants,
       events: this.#events(),
       tracing: noTracing,
       settings: faults.settings,

@@ -60,8 +60,8 @@ export class World {
     this.runtime = new Runtime(this);
     const tenant = TenantId.parse(TENANT_NAME);
     const claims = { v: 1, tenant, subject: "tester", contexts: ["*"], expires: EPOCH + GRANT_MS } as const;
-    this.grant = this.keyring.mint({ ...claims, contexts: ["*"], methods: ["*"] });
-    this.registerGrant = this.keyring.mint({ ...claims, contexts: [], methods: ["tenant.register"] });
+    this.grant = this.keyring.grants.mint({ ...claims, contexts: ["*"], methods: ["*"] });
+    this.registerGrant = this.keyring.grants.mint({ ...claims, contexts: [], methods: ["tenant.register"] });
     this.hosts = Array.from({ length: this.faults.hosts }, (_, i) => new Host(this, `host-${i}`, i));
     this.clients = new Clients(this);
     this.#createTenant();

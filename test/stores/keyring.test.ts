@@ -12,12 +12,12 @@ const tenant = TenantId.parse("main");
 const other = TenantId.parse("other");
 const id = ContextId.parse("main.desk-4");
 const claims = Claims.parse({ v: 1, tenant, subject: "me", contexts: ["*"], methods: ["read"], expires: 2_000_000_000_000 });
-const token = keyring.mint(claims);
+const token = keyring.grants.mint(claims);
 
 test("a grant that was minted here is genuine, and says what it was told to", () => {
-  expect(keyring.verify(tenant, token)).toEqual(claims);
-  expect(keyring.verify(tenant, token)).toEqual(claims);
-  expect(keyring.tenantOf(token)).toBe("main");
+  expect(keyring.grants.verify(tenant, token)).toEqual(claims);
+  expect(keyring.grants.verify(tenant, token)).toEqual(claims);
+  expect(keyring.grants.tenantOf(token)).toBe("main");
 });
 
 test("P1: a grant that was altered in any character is denied", () => {
@@ -25,55 +25,55 @@ test("P1: a grant that was altered in any character is denied", () => {
   for (let at = 0; at < token.length; at++) {
     for (const character of alphabet) {
       const altered = `${token.slice(0, at)}${character}${token.slice(at + 1)}`;
-      if (altered !== token) expect(keyring.verify(tenant, altered), altered).toMatchObject({ ok: false, code: "denied" });
+      if (altered !== token) expect(keyring.grants.verify(tenant, altered), altered).toMatchObject({ ok: false, code: "denied" });
     }
   }
   for (const altered of [token.slice(0, -1), `${token}A`, `${token}\n`, ` ${token}`, token.toUpperCase(), "", "."])
-    expect(keyring.verify(tenant, altered), altered).toMatchObject({ ok: false, code: "denied" });
+    expect(keyring.grants.verify(tenant, altered), altered).toMatchObject({ ok: false, code: "denied" });
 });
 
 test("P2: claims that were widened do not fit the signature", () => {
   const [prefix, epoch, , signature] = token.split(".");
   const wider = Buffer.from(JSON.stringify({ ...claims, methods: ["*"] })).toString("base64url");
-  expect(keyring.verify(tenant, [prefix, epoch, wider, signature].join("."))).toMatchObject({ ok: false, code: "denied" });
+  expect(keyring.grants.verify(tenant, [prefix, epoch, wider, signature].join("."))).toMatchObject({ ok: false, code: "denied" });
 });
 
 test("P1: a grant of one tenant says nothing to another, even after it was found genuine for the first", () => {
-  expect(keyring.verify(tenant, token)).toEqual(claims);
-  expect(keyring.verify(other, token)).toMatchObject({ ok: false, code: "denied" });
+  expect(keyring.grants.verify(tenant, token)).toEqual(claims);
+  expect(keyring.grants.verify(other, token)).toMatchObject({ ok: false, code: "denied" });
 });
 
 test("P1: a grant for a tenant that was signed by another tenant's key is denied", () => {
-  const foreign = keyring.mint({ ...claims, tenant: other });
-  expect(keyring.verify(tenant, foreign)).toMatchObject({ ok: false, code: "denied" });
+  const foreign = keyring.grants.mint({ ...claims, tenant: other });
+  expect(keyring.grants.verify(tenant, foreign)).toMatchObject({ ok: false, code: "denied" });
 });
 
 test("a grant outlives its epoch as long as that key is kept, and no longer", () => {
   const both = new Keyring(new Map([[1, key(1)], [2, key(2)]]), die); // biome-ignore format: one key a line says no more
-  const late = both.mint(claims);
+  const late = both.grants.mint(claims);
   expect(both.epoch).toBe(2);
-  expect(both.verify(tenant, token)).toEqual(claims);
-  expect(both.verify(tenant, late)).toEqual(claims);
+  expect(both.grants.verify(tenant, token)).toEqual(claims);
+  expect(both.grants.verify(tenant, late)).toEqual(claims);
   const later = new Keyring(new Map([[2, key(2)]]), die);
-  expect(later.verify(tenant, token)).toMatchObject({ ok: false, message: expect.stringContaining("epoch that is gone") });
-  expect(later.verify(tenant, late)).toEqual(claims);
-  expect(keyring.verify(tenant, late)).toMatchObject({ ok: false, code: "denied" });
+  expect(later.grants.verify(tenant, token)).toMatchObject({ ok: false, message: expect.stringContaining("epoch that is gone") });
+  expect(later.grants.verify(tenant, late)).toEqual(claims);
+  expect(keyring.grants.verify(tenant, late)).toMatchObject({ ok: false, code: "denied" });
 });
 
 test("the epoch that a token names cannot be changed for another that is kept", () => {
   const both = new Keyring(new Map([[1, key(1)], [2, key(1)]]), die); // biome-ignore format: as above
-  expect(both.verify(tenant, token.replace("strata1.1.", "strata1.2."))).toMatchObject({ ok: false, code: "denied" });
+  expect(both.grants.verify(tenant, token.replace("strata1.1.", "strata1.2."))).toMatchObject({ ok: false, code: "denied" });
 });
 
 test("a grant that is too long is denied before it is looked at", () => {
-  expect(keyring.verify(tenant, "x".repeat(limits.chars_per_token + 1))).toMatchObject({ ok: false, code: "denied" });
-  expect(keyring.tenantOf("x".repeat(limits.chars_per_token + 1))).toBe("-");
-  expect(keyring.tenantOf("not a token")).toBe("-");
+  expect(keyring.grants.verify(tenant, "x".repeat(limits.chars_per_token + 1))).toMatchObject({ ok: false, code: "denied" });
+  expect(keyring.grants.tenantOf("x".repeat(limits.chars_per_token + 1))).toBe("-");
+  expect(keyring.grants.tenantOf("not a token")).toBe("-");
 });
 
 test("a denial does not repeat what was sent", () => {
   for (const sent of ["SECRET", `${token}SECRET`, `strata1.1.${Buffer.from("SECRET").toString("base64url")}.SECRET`])
-    expect(JSON.stringify(keyring.verify(tenant, sent))).not.toContain("SECRET");
+    expect(JSON.stringify(keyring.grants.verify(tenant, sent))).not.toContain("SECRET");
 });
 
 test("what was wrapped is opened by who has the key, for the same context and purpose", () => {

@@ -29,8 +29,8 @@ const grant = GrantVector.parse(read("grant"));
 
 test("the grant of the vector is genuine, and what resembles it is not", () => {
   const keyring = keyringOf(grant.rootKey);
-  expect(keyring.verify(grant.tenant, grant.token)).toEqual(grant.claims);
-  for (const token of grant.denied) expect(keyring.verify(grant.tenant, token), token).toMatchObject({ ok: false, code: "denied" });
+  expect(keyring.grants.verify(grant.tenant, grant.token)).toEqual(grant.claims);
+  for (const token of grant.denied) expect(keyring.grants.verify(grant.tenant, token), token).toMatchObject({ ok: false, code: "denied" });
 });
 
 test("the grant of the vector is signed as the page says", () => {

@@ -56,7 +56,7 @@ export const pathOf = (id: string, method: string): string => `/${id.includes(".
 
 /** A grant for all of a tenant, unless `claims` say less. */
 export const grantFor = (keyring: Keyring, tenant: string, claims: Partial<Omit<Claims, "tenant">> = {}): string =>
-  keyring.mint({
+  keyring.grants.mint({
     v: 1,
     subject: "suite",
     contexts: ["*"],

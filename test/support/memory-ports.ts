@@ -216,14 +216,14 @@ export function startActors(
 ): MemoryActors {
   const { clock, die, keyring } = world;
   const grant = (tenant: TenantId): string =>
-    keyring.mint({ v: 1, tenant, subject: "strata", contexts: [], methods: ["tenant.register"], expires: clock.now() + 60_000 });
+    keyring.grants.mint({ v: 1, tenant, subject: "strata", contexts: [], methods: ["tenant.register"], expires: clock.now() + 60_000 });
   const ports: Ports = {
     clock,
     die,
     events,
     settings,
     tracing: noTracing,
-    grants: keyring,
+    grants: keyring.grants,
     codec: new RecordCodec(keyring, die),
     store: mortal(world.store, life),
     bus: mortal(world.bus, life),

@@ -12,7 +12,7 @@ import { type Change, type Cut, changes, cut, cuts, mutate } from "../mutations.
 import { bytesAsBase64, oddJson, oddText } from "../texts.ts";
 
 const { keyring, clock } = makeMemoryWorld();
-const world = { grants: keyring, clock };
+const world = { grants: keyring.grants, clock };
 const grant = grantOf(keyring);
 
 function judge(id: string, method: string, body: Uint8Array): void {

@@ -46,8 +46,8 @@ export const tokens = entry<Token>({
     const [head, epoch, payload, signature] = whole.split(".");
     const forged = claims === null ? whole : [head, epoch, Buffer.from(claims).toString("base64url"), signature].join(".");
     const token = cut(Buffer.from(forged), cuts).toString("latin1");
-    const verified = keyring.verify(tenant as TenantId, token);
-    must(typeof keyring.tenantOf(token) === "string", "a token names no tenant");
+    const verified = keyring.grants.verify(tenant as TenantId, token);
+    must(typeof keyring.grants.tenantOf(token) === "string", "a token names no tenant");
     if ("ok" in verified) mustBeRefusal(verified, ["denied"]);
     else must(token === genuine && tenant === TENANT && payload !== undefined, "a token was taken that was not minted");
     onlyContextErrors(() => explainToken(token));
