@@ -20,7 +20,7 @@ export async function* entries(a: Activation, loaded: Loaded, from: number, to: 
   for (let first = from; first <= to; first += bulk) {
     if (first > from) checkPatience(call, world.ports.clock);
     const versions = range(first, Math.min(to, first + bulk - 1));
-    const batch = await fetch(a, loaded, versions, world, call);
+    const batch = await readBatch(a, loaded, versions, world, call);
     for (const version of versions) {
       const entry = batch.get(version);
       if (entry === undefined) throw broken(version, "it is missing");
@@ -30,7 +30,7 @@ export async function* entries(a: Activation, loaded: Loaded, from: number, to: 
 }
 
 /** Those of `versions` that stand: from memory, from pages, or from records. */
-async function fetch(
+async function readBatch(
   a: Activation,
   loaded: Loaded,
   versions: readonly number[],

@@ -4,6 +4,8 @@
 // tables: files whose name ends in .data.ts may be as long as their data. Everything else holds everywhere.
 
 import ts from "typescript-api";
+import type { Kind } from "./powers.data.ts";
+import { usesIn } from "./powers.ts";
 import { type Finding, find, findAt, nodesOf, type Source } from "./source.ts";
 
 export type Rule = (source: Source) => Finding[];
@@ -12,76 +14,60 @@ const LINES_PER_FUNCTION = 70;
 const LINES_PER_FILE = 400;
 const apart: ReadonlySet<string> = new Set(["tools", "test", "bench", "examples", ""]);
 
-/** Clocks and dice, as they look in a file. They stand in dapr/clock.ts alone, so that a simulation can be handed others. */
-const chance: Readonly<Record<string, string>> = {
-  "Date.now": "the clock of the ports",
-  "performance.now": "the clock of the ports",
-  "process.hrtime": "the clock of the ports",
-  "process.uptime": "the clock of the ports",
-  "Math.random": "the die of the ports",
-  "crypto.randomUUID": "the die of the ports",
-  "crypto.getRandomValues": "the die of the ports",
-  "crypto.randomBytes": "the die of the ports",
-  randomUUID: "the die of the ports",
-  randomBytes: "the die of the ports",
-  randomInt: "the die of the ports",
-  randomFill: "the die of the ports",
-  randomFillSync: "the die of the ports",
-  getRandomValues: "the die of the ports",
-};
+/** What may not be reached for, and what to do instead. Who may is said in powers.data.ts. */
+const holding =
+  (kinds: readonly Kind[], cure: string): Rule =>
+  (source) => {
+    if (apart.has(source.folder)) return [];
+    const uses = usesIn(source).filter(({ kind, allowed }) => allowed === undefined && kinds.includes(kind));
+    // Taken apart, a power is named twice in one place.
+    return [...new Set(uses.map(({ node, name }) => find(source, node, `${name} ${cure}`)))];
+  };
 
-export const oneClockOneDie: Rule = (source) => {
-  if (apart.has(source.folder) || source.path === "dapr/clock.ts") return [];
-  const findings: Finding[] = [];
-  for (const node of nodesOf(source.tree)) {
-    const name = ts.isPropertyAccessExpression(node) || isImportedName(node) ? node.getText(source.tree) : "";
-    const bare = name.replace(/^globalThis\./, "");
-    if (Object.hasOwn(chance, bare)) findings.push(find(source, node, `${bare} stands in dapr/clock.ts alone; take ${chance[bare]}`));
-    if (ts.isNewExpression(node) && node.expression.getText(source.tree) === "Date" && !node.arguments?.length)
-      findings.push(find(source, node, "new Date() reads the clock; take the clock of the ports, and iso() to write a time"));
-    if (ts.isCallExpression(node) && node.expression.getText(source.tree) === "Date")
-      findings.push(find(source, node, "Date() reads the clock; take the clock of the ports, and iso() to write a time"));
-  }
-  return findings;
-};
-
-const isImportedName = (node: ts.Node): node is ts.Identifier => ts.isIdentifier(node) && ts.isImportSpecifier(node.parent);
+/** They stand in dapr/clock.ts alone, so that a simulation can be handed others. */
+export const oneClockOneDie = holding(
+  ["clock", "die"],
+  "stands in dapr/clock.ts alone; take the clock or the die of the ports, iso() to write a time, or say in place which harmless member is meant",
+);
 
 /** Below the sidecar nothing waits by itself: what it waits for is a port's. */
-const pure: ReadonlySet<string> = new Set(["protocol", "core", "actors", "stores"]);
-const timers: ReadonlySet<string> = new Set(["setTimeout", "setInterval", "setImmediate", "AbortSignal.timeout"]);
+export const noTimers = holding(["timer"], "is a clock; take sleep() of the clock of the ports");
 
-export const noTimers: Rule = (source) =>
-  pure.has(source.folder)
-    ? calls(source)
-        .filter(([name]) => timers.has(name))
-        .map(([name, node]) => find(source, node, `${name} is a clock; take sleep() of the clock of the ports`))
-    : [];
+export const environmentInOnePlace = holding(["environment"], "is read in services/*/config.ts alone; take the value from there");
+
+export const noPrinting = holding(["printing"], "is for services/*/main.ts; report an event (services/telemetry/events.ts)");
+
+/** What leads to all of these at once, or out of the process. */
+export const noSideDoors = holding(
+  ["door"],
+  "is more than this file was handed; name the one member that is meant, ask for what it does through a port, or say in test/tidy/powers.data.ts why this file may",
+);
+
+/** Whose imports are not known until they run. */
+const blind: ReadonlySet<string> = new Set(["test/mutants/worker.ts"]); // A mutant is the same file under another address.
+
+/** Who may import whom can be held only where imports say whom. */
+export const plainImports: Rule = (source) => {
+  if (blind.has(source.path)) return [];
+  return nodesOf(source.tree)
+    .filter((node) => isBlindImport(node) || isRequire(node))
+    .map((node) =>
+      find(source, node, "what this loads is not seen by the rules of imports; import it, or import() it, by a path in quotes"),
+    );
+};
+
+const isBlindImport = (node: ts.Node): boolean =>
+  ts.isCallExpression(node) &&
+  node.expression.kind === ts.SyntaxKind.ImportKeyword &&
+  !(node.arguments[0] !== undefined && ts.isStringLiteralLike(node.arguments[0]));
+
+const isRequire = (node: ts.Node): boolean =>
+  ts.isExternalModuleReference(node) || (ts.isIdentifier(node) && node.text === "require" && !ts.isPropertyAssignment(node.parent));
 
 const calls = (source: Source): [string, ts.CallExpression][] =>
   nodesOf(source.tree)
     .filter(ts.isCallExpression)
     .map((node) => [node.expression.getText(source.tree), node]);
-
-export const environmentInOnePlace: Rule = (source) => {
-  if (apart.has(source.folder) || /^services\/[a-z-]+\/config\.ts$/.test(source.path)) return [];
-  return nodesOf(source.tree)
-    .filter((node) => (ts.isPropertyAccessExpression(node) && node.getText(source.tree) === "process.env") || isEnvImport(node))
-    .map((node) => find(source, node, "process.env is read in services/*/config.ts alone; take the value from there"));
-};
-
-const isEnvImport = (node: ts.Node): boolean =>
-  ts.isImportSpecifier(node) &&
-  (node.propertyName ?? node.name).text === "env" &&
-  /^["'](node:)?process["']$/.test(node.parent.parent.parent.moduleSpecifier.getText());
-
-export const noPrinting: Rule = (source) => {
-  if (apart.has(source.folder) || /^services\/[a-z-]+\/main\.ts$/.test(source.path)) return [];
-  return nodesOf(source.tree)
-    .filter((node): node is ts.PropertyAccessExpression => ts.isPropertyAccessExpression(node))
-    .filter((node) => node.expression.getText(source.tree) === "console")
-    .map((node) => find(source, node, "console is for services/*/main.ts; report an event (services/telemetry/events.ts)"));
-};
 
 export const noAny: Rule = (source) =>
   nodesOf(source.tree)
@@ -179,6 +165,8 @@ export const rules: Readonly<Record<string, Rule>> = {
   noTimers,
   environmentInOnePlace,
   noPrinting,
+  noSideDoors,
+  plainImports,
   noAny,
   noDefaultExport,
   shortFunctions,

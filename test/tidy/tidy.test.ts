@@ -1,6 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { checkImports, checkRealTests } from "./layers.ts";
+import { allowances } from "./powers.data.ts";
+import { covers, usesIn } from "./powers.ts";
 import { rules } from "./rules.ts";
 import { readSources } from "./source.ts";
 
@@ -24,3 +26,11 @@ for (const [name, rule] of Object.entries(rules)) {
     expect(sources.flatMap(rule)).toEqual([]);
   });
 }
+
+test("every allowance is made use of: one that nobody needs is only an open door", () => {
+  const idle = allowances.flatMap(({ files, names }) => {
+    const used = sources.filter(({ path }) => files.test(path)).flatMap(usesIn);
+    return names.filter((known) => !used.some(({ name }) => covers(known, name)));
+  });
+  expect(idle).toEqual([]);
+});
