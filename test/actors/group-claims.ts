@@ -311,6 +311,22 @@ export const groupClaims: readonly Claim<Part>[] = [
     },
   ],
   [
+    "those that go once more are a call in flight too: what came meanwhile waits for it",
+    async (part) => {
+      const { store, group } = open(part);
+      const done = ["0", "a", "b"].map((key) => group.create(key, bytes(1), {}));
+      await store.answer(0, "created");
+      await store.answer(1, "unknown");
+      done.push(group.create("c", bytes(1), {}));
+      await settle();
+      assert.deepEqual(store.calls, ["0", "a b", "a b"]);
+      await store.answer(2, "created");
+      assert.deepEqual(store.calls.slice(3), ["c"]);
+      await store.answer(3, "created");
+      assert.deepEqual(await Promise.all(done), ["created", "created", "created", "created"]);
+    },
+  ],
+  [
     "after a quiet time a record goes at once again",
     async (part) => {
       const { store, group } = open(part);

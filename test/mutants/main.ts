@@ -11,9 +11,9 @@ const MINUTE_MS = 60_000;
 
 const help = `npm run mutants -- [options]
 
-Changes every condition, await, return, throw and statement of the files by which a turn is queued, prepared, committed, loaded and ended, one at
-a time, and holds each mutant against the claims of test/actors and against seeds of the simulator. A mutant is killed by a claim or an invariant
-that does not hold, or by not coming to an end. Those that survive must stand in test/mutants/survivors.json, each with the reason why it may.
+Changes every condition, await, return (what stands behind an arrow is one), throw and statement of the files by which a turn is queued, prepared,
+committed, loaded and ended, one at a time, and holds each mutant against the claims of test/actors and against seeds of the simulator. A mutant is
+killed by a claim or an invariant that does not hold, or by not coming to an end. Those that survive must stand in test/mutants/survivors.json, each with the reason why it may.
 
   --file NAME   only mutants of files with NAME in their path; may be given several times
   --name TEXT   only mutants with TEXT in their name

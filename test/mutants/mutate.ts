@@ -82,6 +82,10 @@ function changesOf(node: ts.Node, tree: ts.SourceFile): Change[] {
     changes.push(replace(node, node.operand.getText(tree)));
   if (ts.isExpressionStatement(node)) changes.push(...ofStatement(node, tree, replace));
   if (ts.isReturnStatement(node)) changes.push(...ofReturn(node, tree, replace));
+  // Where it is a whole statement, void takes its place.
+  if (ts.isAwaitExpression(node) && !ts.isExpressionStatement(node.parent)) changes.push(replace(node, node.expression.getText(tree)));
+  if (ts.isForOfStatement(node) && node.awaitModifier !== undefined) changes.push(replace(node.awaitModifier, ""));
+  if (ts.isArrowFunction(node) && !ts.isBlock(node.body)) changes.push(...ofArrow(node.body, tree, replace));
   if (ts.isThrowStatement(node) || ts.isBreakStatement(node) || ts.isContinueStatement(node)) changes.push(replace(node, ";"));
   return changes;
 }
@@ -122,5 +126,14 @@ function ofReturn(node: ts.ReturnStatement, tree: ts.SourceFile, replace: Replac
   if (last && (said === "" || said === "undefined")) return [];
   const changes = [replace(node, ";")];
   if (!last && said !== "" && said !== "undefined") changes.push(replace(node, "return undefined;"));
+  return changes;
+}
+
+/** What stands behind an arrow is returned too. */
+function ofArrow(body: ts.Expression, tree: ts.SourceFile, replace: Replace): Change[] {
+  const said = body.getText(tree);
+  if (said === "undefined" || reporting.test(said)) return [];
+  const changes = [replace(body, "undefined")];
+  if (said === "true" || said === "false") changes.push(replace(body, said === "true" ? "false" : "true"));
   return changes;
 }
