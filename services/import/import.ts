@@ -4,7 +4,7 @@ import type { Readable } from "node:stream";
 import { CallError, type Client } from "../../dapr/client.ts";
 import { contextId, type TenantId } from "../../protocol/ids.ts";
 import { limits } from "../../protocol/limits.ts";
-import { type Line, linesOf, type Progress } from "./lines.ts";
+import { type Line, linesOf, type Progress, sizeOf } from "./lines.ts";
 import { type Recorded, record } from "./record.ts";
 import { type Trajectory, TrajectoryError, trajectoryOf } from "./trajectory.ts";
 
@@ -19,6 +19,7 @@ export type ImportOptions = {
 
 /** What an import tells while it runs. */
 export type Report = {
+  /** `progress` goes on with all files of the import. */
   reading(file: string, progress: Progress): void;
   /** One version was written. */
   wrote(): void;
@@ -31,21 +32,29 @@ export type Summary = { readonly contexts: number; readonly versions: number; re
 
 /** Throws the signal's reason when aborted, and CallError when nobody there listens to us: then no line would fare better. */
 export async function importFiles(files: readonly string[], options: ImportOptions): Promise<Summary> {
-  const run = new Run(options);
-  for (const file of files)
-    for await (const line of linesOf(file, options.stdin, (progress) => options.report.reading(file, progress))) await run.take(file, line);
+  const progress: Progress = { recorded: 0, size: await sizeOf(files) };
+  const run = new Run(options, progress);
+  for (const file of files) {
+    options.report.reading(file, progress);
+    const blank = (share: number) => {
+      progress.recorded += share;
+    };
+    for await (const line of linesOf(file, options.stdin, blank)) await run.take(file, line);
+  }
   return run.end();
 }
 
 class Run {
   readonly #options: ImportOptions;
+  readonly #progress: Progress;
   readonly #active = new Map<string, Promise<void>>();
   #bytes = 0;
   #fatal: unknown;
   readonly #summary = { contexts: 0, versions: 0, written: 0, failed: 0 };
 
-  constructor(options: ImportOptions) {
+  constructor(options: ImportOptions, progress: Progress) {
     this.#options = options;
+    this.#progress = progress;
   }
 
   /** Returns when there is room for the next line. */
@@ -56,7 +65,7 @@ class Run {
       const context = contextId(this.#options.tenant, trajectory.name);
       // Two lines with one id are one context, and are compared one after the other.
       await this.#active.get(context);
-      this.#start(where, context, trajectory, line.bytes);
+      this.#start(where, context, trajectory, line);
     }
     while (this.#active.size >= this.#options.concurrency || (this.#bytes > limits.import_bytes_at_once && this.#active.size > 0))
       await Promise.race(this.#active.values());
@@ -79,19 +88,30 @@ class Run {
     }
   }
 
-  #start(where: string, context: string, trajectory: Trajectory, bytes: number): void {
+  #start(where: string, context: string, trajectory: Trajectory, { bytes, share }: Line): void {
     this.#bytes += bytes;
-    const done = this.#record(where, context, trajectory).finally(() => {
+    const done = this.#record(where, context, trajectory, share).finally(() => {
       this.#bytes -= bytes;
       this.#active.delete(context);
     });
     this.#active.set(context, done);
   }
 
-  async #record(where: string, context: string, trajectory: Trajectory): Promise<void> {
+  async #record(where: string, context: string, trajectory: Trajectory, share: number): Promise<void> {
     const { client, report } = this.#options;
+    const { length } = trajectory.messages;
+    let told = 0;
+    // A line counts by its messages that stand in the context; what was only read, or was refused, does not.
+    const tell = (bytes: number) => {
+      this.#progress.recorded += bytes - told;
+      told = bytes;
+    };
     try {
-      const recorded = await record(context, trajectory, client, () => report.wrote());
+      const recorded = await record(context, trajectory, client, {
+        wrote: () => report.wrote(),
+        holds: (messages) => tell(length === 0 ? 0 : Math.floor((share * messages) / length)),
+      });
+      tell(share);
       this.#summary.contexts++;
       this.#summary.versions += recorded.versions;
       this.#summary.written += recorded.written;

@@ -16,7 +16,7 @@ export class Display implements Report {
   readonly #recorded: (recorded: Recorded) => void;
   readonly #timer: NodeJS.Timeout | undefined;
   #file = "";
-  #progress: Progress = { read: 0, size: undefined };
+  #progress: Progress = { recorded: 0, size: undefined };
   #contexts = 0;
   #written = 0;
   #problems = 0;
@@ -69,10 +69,10 @@ export class Display implements Report {
 }
 
 /** `[#####...] 21%  12 contexts  340 versions written  file`; without a bar where the size is not known. */
-export function bar({ read, size }: Progress, contexts: number, written: number, file: string): string {
+export function bar({ recorded, size }: Progress, contexts: number, written: number, file: string): string {
   const counts = `${counted(contexts, "context")}  ${counted(written, "version")} written  ${file === "-" ? "standard input" : file}`;
   if (size === undefined) return counts;
-  const part = size === 0 ? 1 : Math.min(1, read / size);
+  const part = size === 0 ? 1 : Math.min(1, recorded / size);
   const done = Math.round(part * BAR);
   return `[${"#".repeat(done)}${".".repeat(BAR - done)}] ${String(Math.floor(part * 100)).padStart(3)}%  ${counts}`;
 }

@@ -20,18 +20,25 @@ export type Recorded = {
 type Held = { readonly version: number; readonly items: number; readonly slots: Readonly<Record<string, RawJson>> };
 const nothing: Held = { version: 0, items: 0, slots: {} };
 
-/** Throws TrajectoryError when the context holds something else, CallError when it cannot be asked. `wrote` is called for each version. */
-export async function record(context: string, trajectory: Trajectory, client: Client, wrote: () => void): Promise<Recorded> {
+/** What a recording tells while it runs: each version that it wrote, and how many of the line's messages the context holds by now. */
+export type Told = { wrote(): void; holds(messages: number): void };
+
+/** Throws TrajectoryError when the context holds something else, CallError when it cannot be asked. */
+export async function record(context: string, trajectory: Trajectory, client: Client, told: Told): Promise<Recorded> {
   let written = 0;
   let [before, stuck] = [-1, 0];
   for (;;) {
     const held = await compare(context, trajectory, client);
     stuck = held.items > before ? 0 : stuck + 1;
     before = held.items;
+    told.holds(held.items);
     try {
-      const versions = await appendFrom(held, context, trajectory, client, () => {
-        written++;
-        wrote();
+      const versions = await appendFrom(held, context, trajectory, client, {
+        wrote: () => {
+          written++;
+          told.wrote();
+        },
+        holds: told.holds,
       });
       return { context, versions, written };
     } catch (error) {
@@ -98,7 +105,7 @@ function saysTheSame(item: Item, message: RawJson): boolean {
 }
 
 /** Appends what is missing, one message a version; the head's version at the end. */
-async function appendFrom(held: Held, context: string, trajectory: Trajectory, client: Client, wrote: () => void): Promise<number> {
+async function appendFrom(held: Held, context: string, trajectory: Trajectory, client: Client, told: Told): Promise<number> {
   let { version } = held;
   let set = slotsToSet(held, trajectory);
   const append = async (index: number | "slots", items: readonly Item[]) => {
@@ -107,12 +114,15 @@ async function appendFrom(held: Held, context: string, trajectory: Trajectory, c
     version = reply.version;
     set = undefined;
     // An answer that was given before: this run's, lost on its way, or another importer's of the same line.
-    if (reply.duplicate !== true) wrote();
+    if (reply.duplicate !== true) told.wrote();
   };
   const long = (set?.["source.fields"]?.text.length ?? 0) > limits.import_chars_of_fields_beside_item;
   if (set !== undefined && (long || held.items === trajectory.messages.length)) await append("slots", []);
-  for (const [index, message] of trajectory.messages.entries())
-    if (index >= held.items) await inPlace(trajectory, index, () => append(index, [itemOf(message)]));
+  for (const [index, message] of trajectory.messages.entries()) {
+    if (index < held.items) continue;
+    await inPlace(trajectory, index, () => append(index, [itemOf(message)]));
+    told.holds(index + 1);
+  }
   return version;
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +11,8 @@ import { TenantId } from "../../protocol/ids.ts";
 import { RawJson } from "../../protocol/json.ts";
 import { limits } from "../../protocol/limits.ts";
 import { exportContext } from "../../services/import/export.ts";
-import { importFiles, type Summary } from "../../services/import/import.ts";
+import { importFiles, type Report, type Summary } from "../../services/import/import.ts";
+import type { Progress } from "../../services/import/lines.ts";
 import type { Recorded } from "../../services/import/record.ts";
 import { equal, treeOf } from "../../services/import/tree.ts";
 import { Fake, GRANT } from "./fake.ts";
@@ -34,7 +36,7 @@ type Ran = Summary & { readonly recorded: Recorded[]; readonly problems: string[
 async function run(
   fake: Fake,
   files: readonly string[],
-  options: { concurrency?: number; client?: Client; stdin?: Readable; wrote?: () => void } = {},
+  options: { concurrency?: number; client?: Client; stdin?: Readable; wrote?: () => void; reading?: Report["reading"] } = {},
 ): Promise<Ran> {
   const recorded: Recorded[] = [];
   const problems: string[] = [];
@@ -44,7 +46,7 @@ async function run(
     concurrency: options.concurrency ?? 4,
     stdin: options.stdin ?? Readable.from([]),
     report: {
-      reading: () => {},
+      reading: options.reading ?? (() => {}),
       wrote: options.wrote ?? (() => {}),
       recorded: (context) => recorded.push(context),
       failed: (where, problem) => problems.push(`${where.slice(where.lastIndexOf("/") + 1)}: ${problem}`),
@@ -78,6 +80,52 @@ test("each line becomes a context, each message a version, and each line comes b
   expect(fake.versions).toBe(210);
   for (const [i, { context }] of recorded.sort((a, b) => a.versions - b.versions).entries())
     expect(await exported(fake, context)).toBe(lines[i]);
+});
+
+/** What share of the files counted as recorded when Strata was called, call by call, and at the end. */
+async function sharesOf(fake: Fake, files: readonly string[], fault: Fake["fault"] = () => undefined): Promise<number[]> {
+  const shares: number[] = [];
+  let progress: Progress = { recorded: 0, size: undefined };
+  const see = () => shares.push(progress.recorded / (progress.size ?? Number.NaN));
+  fake.fault = (call, index) => {
+    see();
+    return fault(call, index);
+  };
+  const reading = (_: string, of: Progress) => {
+    progress = of;
+  };
+  await run(fake, files, { reading, concurrency: 1 });
+  see();
+  return shares;
+}
+
+test("progress is what is recorded, message by message over all files; what was only read does not count", async () => {
+  await using fake = await Fake.start();
+  const files = [fileOf([chat("a", 4), "", chat("b", 4)]), fileOf([chat("c", 4), "  "])];
+  const shares = await sharesOf(fake, files);
+  // Of each of three lines a read and four appends, and the end.
+  const recorded = [0, 0, 1, 2, 3, 4, 4, 5, 6, 7, 8, 8, 9, 10, 11, 12];
+  expect(shares.map((share) => Math.round(share * 12))).toEqual(recorded);
+  expect(shares.at(-1)).toBe(1);
+  // What the contexts hold already is recorded too.
+  expect((await sharesOf(fake, files)).map((share) => Math.round(share * 12))).toEqual([0, 4, 8, 12]);
+});
+
+test("progress through a compressed file is in bytes of that file", async () => {
+  await using fake = await Fake.start();
+  const noise = (seed: number) => Array.from({ length: 4_000 }, (_, i) => createHash("sha256").update(`${seed} ${i}`).digest("hex"));
+  const lines = Array.from({ length: 8 }, (_, i) => JSON.stringify({ id: `z${i}`, messages: [noise(i).join("")] }));
+  const shares = await sharesOf(fake, [fileOf(lines, "t.jsonl.gz")]);
+  for (const [call, share] of shares.entries()) expect(Math.abs(share - Math.floor(call / 2) / 8), `call ${call}`).toBeLessThan(0.05);
+  expect(shares.at(-1)).toBe(1);
+});
+
+test("progress does not count what was refused, and is not known where the end is not", async () => {
+  await using fake = await Fake.start();
+  const lines = [chat("a", 4), "nonsense"];
+  const refused = await sharesOf(fake, [fileOf(lines)], ({ method }) => (method === "append" ? refuse("invalid", "no") : undefined));
+  expect(refused.every((share) => share === 0)).toBe(true);
+  expect((await sharesOf(fake, ["-", fileOf(lines)])).every(Number.isNaN)).toBe(true);
 });
 
 test("run twice, it writes nothing twice and reads each context once", async () => {

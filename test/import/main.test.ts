@@ -150,12 +150,12 @@ test("the grant comes from the flag, else from the environment, and must come fr
   expect(() => readConfig(["a"], {})).toThrow(/no grant; give --grant TOKEN or set STRATA_GRANT/);
 });
 
-test("the bar shows how much of the file was read", () => {
-  expect(bar({ read: 50, size: 200 }, 1, 2_318, "tau.jsonl")).toBe(
+test("the bar shows how much of the files is recorded", () => {
+  expect(bar({ recorded: 50, size: 200 }, 1, 2_318, "tau.jsonl")).toBe(
     "[######..................]  25%  1 context  2,318 versions written  tau.jsonl",
   );
-  expect(bar({ read: 50, size: undefined }, 2, 1, "-")).toBe("2 contexts  1 version written  standard input");
-  expect(bar({ read: 0, size: 0 }, 0, 0, "empty")).toMatch(/^\[#{24}\] 100%/);
+  expect(bar({ recorded: 50, size: undefined }, 2, 1, "-")).toBe("2 contexts  1 version written  standard input");
+  expect(bar({ recorded: 0, size: 0 }, 0, 0, "empty")).toMatch(/^\[#{24}\] 100%/);
 });
 
 test("on a terminal problems and contexts do not mix with the bar, and the last thing drawn is nothing", () => {
@@ -164,7 +164,7 @@ test("on a terminal problems and contexts do not mix with the bar, and the last 
     text += more;
   };
   const display = new Display({ isTTY: true, columns: 40, write }, { quiet: false, recorded: () => write("{context}\n") });
-  display.reading("f", { read: 1, size: 2 });
+  display.reading("f", { recorded: 1, size: 2 });
   display.recorded({ context: "main.a", versions: 1, written: 1 });
   display.failed("f:2", "bad");
   display.end();
