@@ -27,18 +27,22 @@ function shelve(node: Tree, shelf: Shelf): void {
   const text = node.kind === "string" ? node : node.kind === "object" ? textIn(node, fields) : undefined;
   if (text !== undefined) shelf.text(text);
   else if (node.kind === "object" && node.members.length === 1 && fields.has("json")) shelf.json(memberOf(node, "json") ?? node);
+  else if (node.kind === "object" && kindOf(fields) === "json") shelf.json(pick(fields, ["value"]) ?? node);
   else if (node.kind !== "object" || !liftMedia(node, shelf)) shelf.json(node);
 }
 
-const kindOf = (fields: Fields): string => wordOf(pickString(fields, ["type", "partkind", "blocktype", "kind"])?.value ?? "");
+/** Of what kind a block says it is; classes of content say that they are such ({"$type": "FunctionCallContent"}). */
+const kindOf = (fields: Fields): string =>
+  wordOf(pickString(fields, ["type", "partkind", "blocktype", "kind", "contenttype"])?.value ?? "").replace(/content$/, "");
 
 /** What a text block says. Thoughts are not speech: they stay json, with their signatures. */
 function textIn(node: ObjectTree, fields: Fields): StringTree | undefined {
   const kind = kindOf(fields);
   if (/think|thought|reason|redacted/.test(kind) || fields.get("thought")?.kind === "true") return undefined;
-  const text = pickString(fields, ["text"]);
+  const said = fields.get("text");
+  const text = said?.kind === "object" ? pickString(fieldsOf(said), ["value"]) : pickString(fields, ["text"]);
   if (text !== undefined) return kind === "" || kind.includes("text") || node.members.length <= 2 ? text : undefined;
-  return /text|prompt|refusal/.test(kind) ? pickString(fields, ["content", "refusal"]) : undefined;
+  return /text|prompt|refusal/.test(kind) ? pickString(fields, ["content", "refusal", "value"]) : undefined;
 }
 
 /** An image, a sound, a file whose bytes stand in the block. Links to somewhere else are json. */
@@ -82,11 +86,15 @@ const CALL_KINDS = /^(?:(?:server|mcp|custom)?tool(?:use|call|invocation)|functi
  * False when it is none; then nothing was taken.
  */
 export function liftCall(node: ObjectTree, lift: Lift, sure: boolean): boolean {
+  if (liftHosted(node, lift)) return true;
   const { fields, wrapped } = unwrap(node, words.callWrapping);
   const own = fieldsOf(node);
   const type = stringOf(memberOf(node, "type")) ?? "";
-  const typed = CALL_KINDS.test(kindOf(own)) || (type.startsWith("tool-") && fields.has("toolcallid"));
   const args = pick(fields, words.args);
+  const typed =
+    CALL_KINDS.test(kindOf(own)) ||
+    (type.startsWith("tool-") && fields.has("toolcallid")) ||
+    (HOSTED.test(type) && args !== undefined && own.has("callid"));
   const untyped = !own.has("type") && pick(own, ["arguments", "args"]) !== undefined && pick(own, ["id", ...words.callId]) !== undefined;
   if (!(wrapped || typed || untyped || (sure && args !== undefined)) || isResultKind(own)) return false;
   const name = pickString(fields, words.name) ?? (type.startsWith("tool-") ? type.slice("tool-".length) : undefined);
@@ -97,8 +105,27 @@ export function liftCall(node: ObjectTree, lift: Lift, sure: boolean): boolean {
   return true;
 }
 
-const RESULT_KIND =
-  /(?:tool(?:result|return|response|output|calloutput)|functioncalloutput|functionresponse|functionresult|customtoolcalloutput)$/;
+const HOSTED = /^([a-z_]+)_call$/;
+
+/** Members of such a call that are about it, and no argument. */
+const ABOUT_HOSTED = new Set(["id", "type", "callid", "status", "result", "results", "output", "outputs"]);
+
+/** A call of a tool that its vendor runs, whose kind is its name: {"type": "web_search_call", "id", "status", "action": {…}}. */
+function liftHosted(node: ObjectTree, lift: Lift): boolean {
+  const name = HOSTED.exec(stringOf(memberOf(node, "type")) ?? "")?.[1];
+  if (name === undefined) return false;
+  const fields = fieldsOf(node);
+  const id = pick(fields, words.callId) ?? (fields.has("status") ? pick(fields, ["id"]) : undefined);
+  if (id === undefined || CALL_KINDS.test(kindOf(fields)) || pickString(fields, words.name) !== undefined) return false;
+  const args = pick(fields, words.hostedArgs);
+  const members = node.members.filter(([key]) => !ABOUT_HOSTED.has(wordOf(key)));
+  const taken = args?.kind === "object" ? lift.call({ id, name, args }) : lift.callOfMembers({ id, name }, node, members);
+  const returned = pick(fields, ["result", "results", "output", "outputs"]);
+  if (taken && returned !== undefined) putResult({ id, isError: false }, returned, lift);
+  return taken;
+}
+
+const RESULT_KIND = /(?:tool(?:call)?(?:result|return|response|output)|calloutput|function(?:response|result))$/;
 
 const isResultKind = (fields: Fields): boolean => RESULT_KIND.test(kindOf(fields));
 
@@ -108,14 +135,19 @@ export function liftResult(node: ObjectTree, lift: Lift, sure: boolean): boolean
   if (!(sure || wrapped || isResultBlock(node))) return false;
   const returned = pick(fields, words.returned);
   const id = idIn(fields);
-  const isError = fields.get("iserror")?.kind === "true" || pickString(fields, ["status"])?.value === "error";
-  return (returned !== undefined || id !== undefined) && putResult({ id, isError }, returned, lift);
+  return (returned !== undefined || id !== undefined) && putResult({ id, isError: isErrorIn(fields) }, returned, lift);
 }
+
+export const isErrorIn = (fields: Fields): boolean =>
+  ["iserror", "error"].some((word) => fields.get(word)?.kind === "true") || pickString(fields, ["status"])?.value === "error";
 
 /** The id that a result answers: its own word for it, else whatever names the call. */
 function idIn(fields: Fields): Tree | undefined {
   const id = pick(fields, words.callId);
-  return (id?.kind === "array" ? id.items[0] : id) ?? pick(fields, ["id", "name", "toolname"]);
+  if (id !== undefined) return id.kind === "array" ? id.items[0] : id;
+  const call = pick(fields, words.answered);
+  const named = ["id", "name", "toolname"];
+  return (call?.kind === "object" ? pick(fieldsOf(call), [...words.callId, ...named]) : undefined) ?? pick(fields, named);
 }
 
 export function putResult(nodes: ResultNodes, returned: Tree | undefined, lift: Lift): boolean {
@@ -123,7 +155,8 @@ export function putResult(nodes: ResultNodes, returned: Tree | undefined, lift: 
   return lift.result(nodes, (shelf) => {
     if (returned === undefined) return;
     const many = returned.kind === "array" && returned.items.length <= limits.parts_per_item;
-    for (const block of many ? returned.items : [returned]) many ? shelve(block, shelf) : shelf.json(block);
+    const typed = returned.kind === "object" && memberOf(returned, "type")?.kind === "string";
+    for (const block of many ? returned.items : [returned]) many || typed ? shelve(block, shelf) : shelf.json(block);
   });
 }
 

@@ -4,7 +4,7 @@
 import type { Role } from "../../protocol/item.ts";
 import { putResult } from "./blocks.ts";
 import type { Lift } from "./lift.ts";
-import { hasTwins, memberOf, type ObjectTree, objectTree, type StringTree, stringOf, type Tree } from "./tree.ts";
+import { hasTwins, memberOf, type ObjectTree, type StringTree, stringOf, type Tree } from "./tree.ts";
 
 const ACTIONS = new Set(
   "message system run run_ipython read write edit browse browse_interactive delegate think finish reject recall start stop pause resume null add_task modify_task change_agent_state push send_pr condensation condensation_request call_tool_mcp task_tracking".split(
@@ -46,7 +46,7 @@ function liftAction(event: ObjectTree, action: StringTree, lift: Lift): Role | u
   const members = inner.members.filter(([key]) => (inner === args ? key !== "thought" : !ENVELOPE.has(key)));
   const taken = hasTwins(inner)
     ? lift.call({ ...nodes, args: inner === args ? args : undefined })
-    : lift.callOfMembers({ ...nodes, args: objectTree(members) }, inner, new Set(members.map(([key]) => key)));
+    : lift.callOfMembers(nodes, inner, members);
   return taken || lift.parts.length > 0 ? role : undefined;
 }
 

@@ -1,12 +1,12 @@
 // The words that agent frameworks use for the same thing. They are compared without case, hyphens and underscores, so that toolCallId,
-// tool_call_id and ToolCallId are one word; what is not in these lists stays in `meta` under its own name.
+// tool_call_id and ToolCallId are one word, as are type and $type; what is not in these lists stays in `meta` under its own name.
 
 import type { Role } from "../../protocol/item.ts";
 import { type ObjectTree, type StringTree, stringOf, type Tree } from "./tree.ts";
 
 export const words = {
   /** Fields that are what a message says, most telling first. */
-  said: ["content", "text", "parts", "value", "message", "body", "utterance", "blocks"],
+  said: ["content", "text", "parts", "value", "message", "body", "utterance", "blocks", "contents", "items"],
   /** Fields that are what it says when it says nothing else. */
   saidElse: [
     "thought",
@@ -28,7 +28,7 @@ export const words = {
     "input",
   ],
   /** Objects that hold the message proper, beside what a log says about it. */
-  wrapping: ["kwargs", "data", "message", "msg", "payload", "item", "event", "delta", "body"],
+  wrapping: ["kwargs", "data", "message", "msg", "payload", "item", "event", "delta", "body", "llmmessage"],
   /** Fields that hold tool calls, or tool results, one or an array. */
   calls: ["toolcalls", "toolcall", "functioncalls", "functioncall", "tooluses", "tooluse", "toolinvocations", "action", "actions"],
   results: ["toolresults", "toolresult", "functionresponse", "toolresponse", "toolresponses", "tooloutputs", "observation", "observations"],
@@ -37,11 +37,16 @@ export const words = {
   resultWrapping: ["functionresponse", "toolresult", "toolresponse", "toolcallresult"],
   name: ["toolname", "functionname", "name", "tool", "function", "action"],
   args: ["arguments", "args", "input", "toolinput", "actioninput", "parameters", "params", "kwargs"],
+  /** What a vendor's own tool is told to do. */
+  hostedArgs: ["action", "operation"],
   /** Ids that only a call and its answer have. */
   callId: ["toolcallid", "tooluseid", "callid", "functioncallid", "sourcecallid", "toolcallids"],
+  /** Objects in a result that repeat the call it answers. */
+  answered: ["call", "origin"],
   returned: [
     "content",
     "output",
+    "outputs",
     "result",
     "response",
     "observation",
@@ -54,9 +59,11 @@ export const words = {
     "error",
   ],
   mediaType: ["mediatype", "mimetype", "contenttype"],
-  bytes: ["data", "bytes", "base64", "filedata", "image"],
+  bytes: ["data", "bytes", "base64", "filedata", "filewithbytes", "image"],
+  /** Where a block says of what kind, or whose, it is. */
+  blockKind: ["role", "type", "partkind", "blocktype", "kind", "contenttype"],
   /** Where the one who speaks is named. */
-  speaker: ["role", "type", "from", "author", "speaker", "sender", "source", "kind", "messagetype", "partkind", "id", "name"],
+  speaker: ["role", "roletype", "type", "from", "author", "speaker", "sender", "source", "kind", "messagetype", "partkind", "id", "name"],
 } as const;
 
 const roles: readonly (readonly [Role, readonly string[]])[] = [
@@ -79,6 +86,8 @@ const roles: readonly (readonly [Role, readonly string[]])[] = [
       "toolcall",
       "tooluse",
       "reasoning",
+      "agentreasoning",
+      "thinking",
       "thought",
       "action",
     ],
@@ -91,6 +100,8 @@ const roles: readonly (readonly [Role, readonly string[]])[] = [
       "toolresult",
       "toolreturn",
       "toolresponse",
+      "toolcallresult",
+      "toolcallresponse",
       "tooloutput",
       "functioncalloutput",
       "functionresponse",
@@ -103,7 +114,7 @@ const roles: readonly (readonly [Role, readonly string[]])[] = [
 ];
 const roleByWord = new Map(roles.flatMap(([role, names]) => names.map((name) => [name, role] as const)));
 
-export const wordOf = (key: string): string => key.toLowerCase().replaceAll(/[-_.\s]/g, "");
+export const wordOf = (key: string): string => key.toLowerCase().replaceAll(/[-_.$\s]/g, "");
 
 /** The members of an object by their words. Of two spellings of a word the first counts, of a key that stands twice the last. */
 export type Fields = ReadonlyMap<string, Tree>;
@@ -137,23 +148,27 @@ export function pickString(fields: Fields, names: readonly string[]): StringTree
   return undefined;
 }
 
+/** The role of a word. Enumerations say what they list before it (ROLE_USER, MessageRole.USER), classes behind it (HumanMessage). */
+const roleOf = (word: string): Role | undefined =>
+  roleByWord.get(word) ?? roleByWord.get(word.replace(/^(?:chat)?(?:message)?role/, "").replace(/(?:message|msg)(?:chunk)?$/, ""));
+
 /** A name, an object that holds one, or the path of a class ({"id": ["langchain", …, "HumanMessage"]}). */
 function speakerIn(value: Tree | undefined): Tree | undefined {
-  if (value?.kind === "object") return pick(fieldsOf(value), ["role", "label", "name"]);
+  if (value?.kind === "object") return pick(fieldsOf(value), ["role", "label", "name", "value"]);
   return value?.kind === "array" ? value.items.at(-1) : value;
 }
 
-export type Spoken = { readonly role: Role; readonly key: string };
+/** Who speaks, the field that says so, and by what word. */
+export type Spoken = { readonly role: Role; readonly key: string; readonly word: string };
 
-/** Who speaks, and the word of the field that says so. */
-export function roleIn(fields: Fields): Spoken | undefined {
-  for (const key of words.speaker) {
+export function roleIn(fields: Fields, keys: readonly string[] = words.speaker): Spoken | undefined {
+  for (const key of keys) {
     const value = fields.get(key);
     const said = key === "id" && value?.kind !== "array" ? undefined : stringOf(speakerIn(value));
     if (said === undefined || said.length > 64) continue;
     const word = wordOf(said);
-    const role = roleByWord.get(word) ?? roleByWord.get(word.replace(/(?:message|msg)(?:chunk)?$/, ""));
-    if (role !== undefined) return { role, key };
+    const role = roleOf(word);
+    if (role !== undefined) return { role, key, word };
   }
   return undefined;
 }

@@ -7,7 +7,8 @@
 // Most chat messages need none: the fields that `plainFields` derives from role and parts are not written down. `$form` says only where
 // a message differs, and "$none" that it lacks such a field; `$frame` has all fields that have holes. In a frame a string that begins with $ is a hole ("$role", or one of
 // lift.ts's), a piece of one ("$0[17,230]", UTF-16 units), or, as "$$…", a string of the message that itself begins with $. The key "..."
-// puts the members of an object in its place; a key of the message that begins with $ or is "..." gets a $ in front.
+// puts the members of an object in its place; a key of the message that begins with $ or is "..." gets a $ in front. {"$json": […]} is a
+// string that JSON was taken out of: its pieces in order, those that are holes as the JSON text of what they stand for.
 //
 // Frames rest in stores for ever: what `fill` and `plainFields` make of a frame may be added to, never changed (test/import/kept.json).
 
@@ -24,6 +25,7 @@ import {
   numberTree,
   type ObjectTree,
   objectTree,
+  type Placed,
   stringTree,
   type Tree,
   treeOf,
@@ -148,12 +150,29 @@ class Framer {
   frame(node: Tree): Tree {
     const hole = this.#lift.holes.get(node);
     if (hole !== undefined) return stringTree(hole);
-    if (node.kind === "string") return this.#string(node.value) ?? node;
+    if (node.kind === "string") {
+      const spelled = this.#lift.spelled.get(node);
+      return spelled === undefined ? (this.#string(node.value) ?? node) : this.#spelled(node.value, spelled);
+    }
     if (node.kind === "array") {
       const items = node.items.map((item) => this.frame(item));
       return items.every((item, i) => item === node.items[i]) ? node : arrayTree(items);
     }
     return node.kind === "object" ? this.#object(node) : node;
+  }
+
+  #spelled(text: string, { places }: Placed): Tree {
+    const pieces: Tree[] = [];
+    let at = 0;
+    const taken = [...this.#lift.holes].map(([node, hole]) => ({ node, hole, from: places.get(node) ?? -1 }));
+    for (const { node, hole, from } of taken.sort((a, b) => a.from - b.from)) {
+      // A string with more escapes than it needs would not come back with them.
+      if (from < at || (node.kind === "string" && node.text !== JSON.stringify(node.value))) continue;
+      // What stands between the values of a JSON text never begins with $.
+      pieces.push(stringTree(text.slice(at, from)), stringTree(hole));
+      at = from + node.text.length;
+    }
+    return objectTree([["$json", arrayTree([...pieces, stringTree(text.slice(at))])]]);
   }
 
   #object(node: ObjectTree): Tree {
@@ -193,7 +212,14 @@ class Filler {
   fill(frame: Tree): Tree {
     if (frame.kind === "string") return frame.value.startsWith("$") ? this.#hole(frame.value) : frame;
     if (frame.kind === "array") return arrayTree(frame.items.map((item) => this.fill(item)));
-    return frame.kind === "object" ? objectTree(this.members(frame.members)) : frame;
+    if (frame.kind !== "object") return frame;
+    const pieces = memberOf(frame, "$json");
+    if (pieces?.kind === "array") return stringTree(pieces.items.map((piece) => this.#piece(piece)).join(""));
+    return objectTree(this.members(frame.members));
+  }
+
+  #piece(frame: Tree): string {
+    return frame.kind === "string" && !frame.value.startsWith("$") ? frame.value : this.fill(frame).text;
   }
 
   members(frames: readonly Member[]): Member[] {

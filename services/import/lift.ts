@@ -8,7 +8,7 @@
 
 import type { Part } from "../../protocol/item.ts";
 import { limits } from "../../protocol/limits.ts";
-import { depthOf, rawOf, type StringTree, type Tree, treeIn } from "./tree.ts";
+import { depthOf, type Member, type ObjectTree, objectTree, type Placed, rawOf, type StringTree, type Tree, treeIn } from "./tree.ts";
 
 export type ContentPart = Exclude<Part, { type: "tool_call" | "tool_result" }>;
 type Forms = "" | ":source" | ":number" | ":dataurl";
@@ -79,6 +79,8 @@ export class Lift extends Shelf {
   readonly #open: Map<Tree, string>;
   /** Objects of which some members are a call's arguments: see `callOfMembers`. */
   readonly spreads = new Map<Tree, { readonly keys: ReadonlySet<string>; readonly hole: string }>();
+  /** Strings with JSON in them of which nodes were taken. */
+  readonly spelled = new Map<Tree, Placed>();
 
   constructor() {
     const holes = new Map<Tree, string>();
@@ -102,11 +104,11 @@ export class Lift extends Shelf {
     return true;
   }
 
-  /** A call whose arguments are some members of `owner`, beside others that are not. `args` is an object of just these members. */
-  callOfMembers(nodes: CallNodes, owner: Tree, keys: ReadonlySet<string>): boolean {
+  /** A call whose arguments are some members of `owner`, beside others that are not. */
+  callOfMembers(nodes: Omit<CallNodes, "args">, owner: ObjectTree, members: readonly Member[]): boolean {
     const hole = `$${this.parts.length}.arguments`;
-    if (!this.call(nodes)) return false;
-    this.spreads.set(owner, { keys, hole });
+    if (!this.call({ ...nodes, args: objectTree(members) })) return false;
+    this.spreads.set(owner, { keys: new Set(members.map(([key]) => key)), hole });
     return true;
   }
 

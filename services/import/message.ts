@@ -3,12 +3,14 @@
 
 import type { Item, Role } from "../../protocol/item.ts";
 import { RawJson } from "../../protocol/json.ts";
-import { isResultBlock, liftCall, liftContent, liftResult, putResult } from "./blocks.ts";
+import { isErrorIn, isResultBlock, liftCall, liftContent, liftResult, putResult } from "./blocks.ts";
 import { liftEvent } from "./event.ts";
-import { type Fields, fieldsOf, pick, pickString, roleIn, words } from "./fields.ts";
+import { type Fields, fieldsOf, pick, pickString, roleIn, type Spoken, wordOf, words } from "./fields.ts";
 import { metaOf, restore } from "./frame.ts";
 import { Lift } from "./lift.ts";
-import { equal, type ObjectTree, type Tree, treeOf } from "./tree.ts";
+import { isRpc, liftRpc, messageInRpc } from "./rpc.ts";
+import { liftSpelled, liftTagged } from "./spelled.ts";
+import { equal, memberOf, type ObjectTree, type Tree, treeOf } from "./tree.ts";
 
 /** The item that records a foreign message or event. Total: what no rule covers becomes a note with the value in it. */
 export function itemOf(message: RawJson): Item {
@@ -51,22 +53,36 @@ function liftMessage(message: ObjectTree, lift: Lift): Role | undefined {
   const event = liftEvent(message, lift);
   if (event !== undefined) return event;
   const core = coreOf(message);
+  const called = liftRpc(core, lift);
+  if (called !== undefined) return called;
   const fields = fieldsOf(core);
-  const spoken = roleIn(fields) ?? roleIn(fieldsOf(message));
+  const outer = core === message ? fields : fieldsOf(message);
+  // Whom a log names as speaking, speaks; what it quotes has no say in that.
+  const spoken = roleIn(outer, ["role"]) ?? roleIn(fields) ?? roleIn(outer);
   if (spoken?.role === "tool" ? !liftAnswer(fields, lift) : !liftResult(core, lift, false)) {
-    liftSaid(fields, spoken?.key, lift);
+    liftSaid(fields, spoken, lift);
     liftCalls(core, fields, lift);
+    liftAction(core, fields, spoken, lift);
     liftResults(fields, lift);
   }
   if (lift.parts.length === 0) liftElse(message, fields, spoken?.key, lift);
-  return spoken?.role ?? roleOfParts(lift) ?? roleOfBlocks(fields);
+  return spoken?.role ?? roleOfBlocks(fields) ?? roleOfParts(lift);
 }
 
-/** Where nobody is named as speaking, the first block may say of what kind it is. */
+/** Whose words a block may be, those with the least say first. */
+const RANKS = ["assistant", "user", "system"] as const;
+
+/**
+ * Where nobody is named as speaking, the blocks may say of what kind they are. An item has one role, so of several kinds the one with
+ * the least say speaks: a user's text beside a system prompt does not become the system's. Calls and results need no role, being typed.
+ */
 function roleOfBlocks(fields: Fields): Role | undefined {
   const blocks = pick(fields, ["parts", "blocks", "content"]);
-  const first = blocks?.kind === "array" ? blocks.items[0] : undefined;
-  return first?.kind === "object" ? roleIn(fieldsOf(first))?.role : undefined;
+  if (blocks?.kind !== "array") return undefined;
+  const roles = new Set(
+    blocks.items.map((block) => (block.kind === "object" ? roleIn(fieldsOf(block), words.blockKind)?.role : undefined)),
+  );
+  return RANKS.find((role) => roles.has(role));
 }
 
 const WRAPPINGS = 3;
@@ -76,10 +92,17 @@ function coreOf(message: ObjectTree): ObjectTree {
   let core: Tree | undefined = message;
   for (let depth = 0; depth <= WRAPPINGS && core?.kind === "object"; depth++) {
     const fields = fieldsOf(core);
+    if (isRpc(core)) return messageInRpc(core) ?? core;
     if (speaks(fields)) return core;
-    core = words.wrapping.map((word) => fields.get(word)).find((value) => value?.kind === "object");
+    core = words.wrapping.map((word) => fields.get(word)).find((value) => value?.kind === "object") ?? contentWithParts(fields);
   }
   return message;
+}
+
+/** What Gemini calls content is the message. */
+function contentWithParts(fields: Fields): Tree | undefined {
+  const content = fields.get("content");
+  return memberOf(content, "parts")?.kind === "array" ? content : undefined;
 }
 
 const CALLED = ["toolname", "functionname", "tool", "action"];
@@ -98,23 +121,37 @@ function speaks(fields: Fields): boolean {
 function liftAnswer(fields: Fields, lift: Lift): boolean {
   const observed = pickString(fields, ["observation"]);
   const returned =
-    (observed?.value === "" ? undefined : observed) ?? pick(fields, words.returned) ?? pick(fields, ["parts", "blocks", "message"]);
+    (observed?.value === "" ? undefined : observed) ??
+    pick(fields, words.returned) ??
+    pick(fields, ["parts", "blocks", "contents", "items", "message"]);
   if (returned === undefined || (returned.kind === "array" && returned.items.some(isResultBlock))) return false;
   const said = fields.get("content");
   if (said !== returned && said?.kind === "string" && said.value !== "") lift.text(said);
   const ids = pick(fields, words.callId);
   const id = (ids?.kind === "array" ? ids.items[0] : ids) ?? pickString(fields, ["toolname", "name"]);
-  const isError = fields.get("iserror")?.kind === "true" || pickString(fields, ["status"])?.value === "error";
-  return putResult({ id, isError }, returned, lift);
+  return putResult({ id, isError: isErrorIn(fields) }, returned, lift);
 }
 
-function liftSaid(fields: Fields, speaker: string | undefined, lift: Lift): void {
+function liftSaid(fields: Fields, spoken: Spoken | undefined, lift: Lift): void {
   const parts = ["parts", "blocks"].map((word) => fields.get(word)).find((value) => value?.kind === "array" && value.items.length > 0);
-  const said = parts ?? pick(fields, saidBut(speaker));
+  const said = parts ?? pick(fields, saidBut(spoken?.key));
+  const byModel = said?.kind === "string" && spoken?.role === "assistant" ? said : undefined;
+  if (byModel !== undefined && words.callWrapping.some((word) => word === spoken?.word) && liftSpelled(byModel, lift)) return;
   if (said !== undefined && !isEmpty(said)) liftContent(said, lift);
-  if (lift.parts.length > 0) return;
-  const thought = pickString(fields, ["thought", "thoughts", "reasoning", "modeloutput", "log"]);
-  if (thought !== undefined && thought.value !== "") lift.text(thought);
+  if (byModel !== undefined) liftTagged(byModel, lift);
+  if (lift.parts.length === 0) liftThought(fields, lift);
+}
+
+function liftThought(fields: Fields, lift: Lift): void {
+  const thought = pickString(fields, ["thought", "thoughts", "reasoning", "modeloutput", "toolplan", "log"]);
+  // What the model wrote may stand beside the thought that was cut out of it.
+  const whole = pickString(fields, ["response"]);
+  if (thought !== undefined && !isEmpty(thought)) lift.text(whole?.value.includes(thought.value) ? whole : thought);
+  const blocks = ["thought", "summary"].map((word) => fields.get(word)).find((value) => value?.kind === "array");
+  if (lift.parts.length === 0 && blocks !== undefined) liftContent(blocks, lift);
+  // A thought that its provider sealed: nobody can read it, and it has to be sent back as it is.
+  const sealed = pickString(fields, ["encryptedcontent"]);
+  if (lift.parts.length === 0 && sealed !== undefined) lift.json(sealed);
 }
 
 /** Calls beside the content. Where the content holds calls already, such a field only repeats them. */
@@ -127,6 +164,18 @@ function liftCalls(core: ObjectTree, fields: Fields, lift: Lift): void {
   }
   const named = pickString(fields, CALLED) !== undefined && pick(fields, words.args) !== undefined;
   liftCall(core, lift, named);
+}
+
+/**
+ * The action of a step, where it is a line for a shell or a parser that the log does not name: {"thought", "action", "observation"}. Its
+ * first word is not taken for a tool's name, because such a line may do many things.
+ */
+function liftAction(core: ObjectTree, fields: Fields, spoken: Spoken | undefined, lift: Lift): void {
+  const action = pickString(fields, ["action"]);
+  const step = spoken === undefined ? pickString(fields, ["thought", "observation"]) !== undefined : spoken.role === "assistant";
+  if (action === undefined || isEmpty(action) || !step || lift.parts.some((part) => part.type === "tool_call")) return;
+  const members = core.members.filter(([key]) => wordOf(key) === "action");
+  lift.callOfMembers({ id: undefined, name: "action" }, core, members);
 }
 
 function liftResults(fields: Fields, lift: Lift): void {

@@ -27,6 +27,21 @@ export function treeIn(text: string): Tree | undefined {
   }
 }
 
+/** A text with JSON in it, and where in the text each node of its tree begins. */
+export type Placed = { readonly tree: Tree; readonly places: ReadonlyMap<Tree, number> };
+
+/** As `treeIn`, with white space around it if need be. */
+export function placedIn(text: string): Placed | undefined {
+  try {
+    const json = RawJson.of(text);
+    const places = new Map<Tree, number>();
+    const at = text.indexOf(json.text);
+    return { tree: new Splitter(json.text, (node, from) => places.set(node, at + from)).value(), places };
+  } catch {
+    return undefined;
+  }
+}
+
 export const rawOf = (tree: Tree): RawJson => RawJson.trusted(tree.text);
 
 export const stringTree = (value: string): StringTree => ({ kind: "string", text: JSON.stringify(value), value });
@@ -85,14 +100,22 @@ const byKey = (tree: ObjectTree): Member[] => [...tree.members].sort(([a], [b]) 
 /** Takes apart a text that RawJson has checked, and so never fails. */
 class Splitter {
   readonly #text: string;
+  readonly #seen: ((node: Tree, from: number) => void) | undefined;
   #at = 0;
 
-  constructor(text: string) {
+  constructor(text: string, seen?: (node: Tree, from: number) => void) {
     this.#text = text;
+    this.#seen = seen;
   }
 
   value(): Tree {
     const from = this.#at;
+    const node = this.#value(from);
+    this.#seen?.(node, from);
+    return node;
+  }
+
+  #value(from: number): Tree {
     switch (this.#text.charAt(from)) {
       case "{": {
         const members: Member[] = [];

@@ -60,9 +60,12 @@ test.skipIf(!present)("tau_airline: its 513 tool calls and 513 results are typed
   expect(typedShare(items)).toBeGreaterThan(0.98);
 });
 
-test.skipIf(!present)("swe_agent: its calls and results are typed, and thoughts are not kept twice", () => {
+test.skipIf(!present)("swe_agent: each action is a call, results are typed, and thoughts are not kept twice", () => {
   const items = all("swe_agent", "messages");
-  expect(count(items)).toEqual({ system: 14, user: 124, assistant: 147, tool: 28, text: 285, tool_call: 28, tool_result: 28 });
+  expect(count(items)).toEqual({ system: 14, user: 124, assistant: 147, tool: 28, text: 285, tool_call: 147, tool_result: 28 });
+  // Where a call by the model's own means stands beside it, the action is that call in other words.
+  for (const item of items.filter(({ meta }) => meta !== undefined && memberOf(treeOf(meta), "action") !== undefined))
+    expect(partsOf(item)).toContainEqual(expect.objectContaining({ type: "tool_call", id: expect.stringMatching(/^call_/) }));
   expect(roots(items)).toEqual([]);
   expect(typedShare(items)).toBeGreaterThan(0.95);
 });

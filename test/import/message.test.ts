@@ -7,7 +7,7 @@ import { restore } from "../../services/import/frame.ts";
 import { itemOf, messageOf, readItem } from "../../services/import/message.ts";
 import { equal, memberOf, type Tree, treeOf } from "../../services/import/tree.ts";
 import { samples } from "./frameworks.data.ts";
-import { anyJson, anyObject } from "./json.ts";
+import { anyJson, anyObject, literal } from "./json.ts";
 
 const rawAt = { keys: new Set(["value", "arguments", "meta"]), under: new Set<string>() };
 
@@ -58,7 +58,7 @@ test("meta holds no field of a known message that the schema knows", () => {
 test("what a part says is not said again in meta", () => {
   const long = "The parcel was handed over to the carrier on the second of May, and it has not been seen since.";
   const item = itemOf(RawJson.from({ role: "assistant", content: `${long}\n\`\`\`\nls\n\`\`\``, thought: long, action: "ls" }));
-  expect(item.meta?.text).toBe(`{"action":"ls","$form":{"thought":"$0[0,${long.length}]"}}`);
+  expect(item.meta?.text).toBe(`{"$form":{"...":"$1.arguments","thought":"$0[0,${long.length}]","tool_calls":"$none"}}`);
 });
 
 test("a tool's arguments keep the text they came in, numbers and odd keys included", () => {
@@ -131,6 +131,31 @@ function comesBack(text: string): boolean {
 
 test("every message made of random fields comes back by value", () => {
   fc.assert(fc.property(anyObject, comesBack), { numRuns: 6_000 });
+}, 120_000);
+
+test("calls written down as text are taken out of it, and the text comes back to the last space", () => {
+  const space = fc.constantFrom("", " ", "\n\t");
+  const name = fc.oneof(fc.constantFrom('"f"', '"\\u0066"', '"$0"', '"\\/"'), literal);
+  const call = fc
+    .tuple(name, anyObject, space, space)
+    .map(
+      ([named, args, before, between]) => `${before}{${between}"name":${between}${named},"arguments"${before}:${args}${between}}${before}`,
+    );
+  const calls = fc.oneof(
+    call,
+    fc.array(call, { minLength: 1, maxLength: 3 }).map((all) => `[${all.join(",")}]`),
+  );
+  let taken = 0;
+  fc.assert(
+    fc.property(calls, fc.constantFrom("from", "role"), (text, speaker) => {
+      const message = JSON.stringify({ [speaker]: "function_call", value: text });
+      const { content } = readItem(treeOf(RawJson.of(message)));
+      if (typeof content !== "string" && content.every(({ type }) => type === "tool_call")) taken++;
+      return comesBack(message);
+    }),
+    { numRuns: 2_000 },
+  );
+  expect(taken).toBeGreaterThan(1_000);
 }, 120_000);
 
 test("every JSON value as a message comes back by value", () => {
