@@ -18,6 +18,7 @@ export function judge(
   // What rules the tenant rules all its contexts: for a grant that reaches some of them, * does not stand for that.
   const all = claims.methods.includes("*") && (name !== undefined || claims.contexts.includes("*"));
   if (method !== undefined && !claims.methods.includes(method) && !(all && !ofHosts.includes(method))) {
+    if (ofHosts.includes(method)) return refuse("denied", `${method} is what hosts tell each other; no caller's grant allows it`);
     const allowed = claims.methods.join(", ") || "nothing";
     const of = name === undefined && claims.methods.includes("*") ? `${allowed} of contexts` : allowed;
     return refuse("denied", `the grant of ${claims.subject} does not allow ${method}; it allows ${of}`);

@@ -167,9 +167,9 @@ class Serving {
     // A caller can name the method "remind/x"; then the sidecar marks the call as one that came over its API. Real fires carry no such mark.
     if (request.headers["dapr-api-call"] !== undefined || method !== "remind")
       return send(response, 403, refuse("denied", "only the runtime fires reminders and timers"));
-    const body = await this.#bodies.read(request, true);
+    // Nothing of it is used, so it takes no room: a fire that is answered 200 counts as delivered.
+    const body = await this.#bodies.read(request, false);
     if (body === "too large" || body === "no room") return refuseBody(request, response, body);
-    body.release();
     try {
       await actor.remind(id, reminder, callOf(request, response));
       send(response, 200, {});
@@ -264,7 +264,8 @@ function notTaken(request: IncomingMessage, why: "too large" | "no room"): reado
     return [413, refuse("too_large", `the body has ${said} bytes; at most ${limits.bytes_per_body}`)];
   }
   const details = { outcome: "none" };
-  return [200, refuse("overloaded", "there is no room for this body now", { retryAfterMs: limits.queue_retry_after_ms, details })];
+  const message = `the bodies of this host's calls take all ${limits.host_bytes_held} bytes that they may; try again after ${limits.queue_retry_after_ms} ms`;
+  return [200, refuse("overloaded", message, { retryAfterMs: limits.queue_retry_after_ms, details })];
 }
 
 const send = (response: ServerResponse, status: number, body: unknown): void => sendText(response, status, JSON.stringify(body));

@@ -79,7 +79,7 @@ export const tenantMethods = {
     limit: z.int().min(1).max(limits.contexts_per_list).optional(),
     state: DirectoryState.optional(),
   }),
-  /** Between hosts: what contexts tell their directory. An operator's grant does not name it unless it names `*`. */
+  /** Between hosts: what contexts tell their directory. No operator's grant allows it: `*` does not stand for it, and no command mints one that names it. */
   register: fields({
     contexts: z
       .array(

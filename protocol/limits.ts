@@ -24,6 +24,9 @@ export const limits = {
   chars_per_subject: 256,
   chars_per_token: 8 * KiB,
 
+  /** What one turn may add at rest, before compression. A record is one value of the store and travels as base64. */
+  bytes_per_turn: 4 * MiB,
+
   // What a grant may say.
   chars_per_grantee: 128,
   /** Names and prefixes. */
@@ -32,8 +35,6 @@ export const limits = {
   grant_max_ms: 3_650 * 24 * 60 * 60 * 1000,
   /** Those that hosts make for each other, and an operator's command for itself. */
   own_grant_ms: 10 * 60 * 1000,
-  /** What one turn may add at rest, before compression. A record is one value of the store and travels as base64. */
-  bytes_per_turn: 4 * MiB,
 
   // What one context may hold.
   versions_per_context: 1_000_000,
@@ -106,7 +107,7 @@ export const limits = {
   /** It says all keys that are remembered: with each so many more, the next one may be so many versions later again, up to the number below. */
   keys_per_head_step: 2_048,
   head_every_versions_max: 2_048,
-  /** Of a host that ends. */
+  /** That a host writes at once when it ends, of contexts whose next load would need more than its first read without. */
   heads_at_once: 16,
   /** A reminder that finds a context in use writes its head if it is further behind: to read so few records beyond it costs less than to write it. */
   head_behind_in_use: 32,

@@ -1,4 +1,4 @@
-// The byte that every value at rest begins with says its format, and there is one way up: from each format to the next, one step after the other.
+// What of a context rests begins with a byte that says its format, and there is one way up: from each format to the next, one step after the other.
 
 import { Packr } from "msgpackr";
 import { ContextError } from "../protocol/errors.ts";
@@ -6,8 +6,10 @@ import type { Shape } from "./shapes.ts";
 
 const packr = new Packr({ useRecords: false });
 
-/** What `what` of one format is in the next. Bytes that a seal or a digest covers are carried as they are. */
-export type Step = (what: string, value: unknown) => unknown;
+/** What rests in a format byte's company, in the words of an error. */
+export type Framed = "the record" | "the page" | "the head" | "the key table" | "the tombstone";
+/** What a value of one format is in the next. Bytes that a seal or a digest covers are carried as they are. */
+export type Step = (what: Framed, value: unknown) => unknown;
 
 /** The formats 1 to `current`, which is written; the step from format n stands at n - 1. */
 export class Format {
@@ -28,7 +30,7 @@ export class Format {
   }
 
   /** What stands behind the format byte, as it is now. A format that is newer than this code is refused, not guessed at. Throws ContextError "internal". */
-  unframe<T>(what: string, bytes: Uint8Array, isShape: Shape<T>): T {
+  unframe<T>(what: Framed, bytes: Uint8Array, isShape: Shape<T>): T {
     const [format = 0] = bytes;
     if (format < 1 || format > this.current)
       throw new ContextError("internal", `${what} has format ${bytes[0] ?? "none"}; this version reads 1 to ${this.current}`);
@@ -38,7 +40,7 @@ export class Format {
   }
 }
 
-function unpacked(what: string, bytes: Uint8Array): unknown {
+function unpacked(what: Framed, bytes: Uint8Array): unknown {
   try {
     // Of a Buffer it makes Buffers, of other arrays other arrays.
     return packr.unpack(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));

@@ -11,14 +11,15 @@ export type Wish = {
   readonly ttl: string;
 };
 
-const units: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const units = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** Claims as an operator words them. Throws ContextError "invalid". */
 export function claimsFrom(wish: Wish, now: Instant): Claims {
   const [, count = "", unit = ""] = /^(\d{1,9})([smhd])$/.exec(wish.ttl) ?? [];
-  const length = Number(count) * (units[unit] ?? 0);
+  const length = Number(count) * (Object.hasOwn(units, unit) ? units[unit as keyof typeof units] : 0);
   if (!(length > 0)) throw new ContextError("invalid", `--ttl: saw "${wish.ttl}"; write a number and s, m, h or d, like 12h`);
-  if (length > limits.grant_max_ms) throw new ContextError("invalid", `--ttl: saw "${wish.ttl}"; at most 3650d, ten years`);
+  if (length > limits.grant_max_ms)
+    throw new ContextError("invalid", `--ttl: saw "${wish.ttl}"; at most ${limits.grant_max_ms / units.d}d`);
   const parsed = Claims.safeParse({
     v: 1,
     tenant: wish.tenant,

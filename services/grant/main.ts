@@ -71,7 +71,9 @@ async function run({ command, json, keyFile }: Asked): Promise<void> {
 /** What the command itself may do: for a few minutes, and with no context. */
 function operatorGrant(keyring: Keyring, tenant: TenantId): string {
   const methods = "tenant.create,tenant.configure,tenant.list";
-  return keyring.grants.mint(claimsFrom({ tenant, subject: "operator", contexts: "", methods, ttl: "5m" }, systemClock.now()));
+  return keyring.grants.mint(
+    claimsFrom({ tenant, subject: "operator", contexts: "", methods, ttl: `${limits.own_grant_ms / 1_000}s` }, systemClock.now()),
+  );
 }
 
 /** Why a grant allows nothing now, and whether it is genuine; undefined where it is good. */

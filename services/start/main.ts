@@ -70,7 +70,9 @@ function rootGrant(rootKey: string): string {
 }
 
 function open(config: StartConfig, rootKey: string): Promise<Stack> {
-  const host = readConfigWith({ STRATA_EVENTS: config.events ? "on" : "off", STRATA_ROOT_KEY: rootKey }, { STRATA_LOG: "warn" });
+  // Where the host listens, and what its sidecar shows it, is made here and nobody's to set.
+  const own = { STRATA_HOST: "127.0.0.1", STRATA_EVENTS: config.events ? "on" : "off", STRATA_ROOT_KEY: rootKey };
+  const host = readConfigWith(own, { STRATA_LOG: "warn" });
   const log = jsonLog(
     host.logLevel,
     (line) => process.stderr.write(line),

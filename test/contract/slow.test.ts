@@ -78,6 +78,9 @@ test("bodies that are arriving fill a bounded room: who finds none is overloaded
     expect(answer.text).toContain('"overloaded"');
     return JSON.parse(answer.text) as unknown;
   });
+  // A reminder is no call of anybody's: it needs no room.
+  const reminded = await send(installation.host, `/Context/${id}/method/remind/tend-000000000000`, "{}");
+  expect([reminded.status, reminded.text]).toEqual([200, "{}"]);
   expect(refusal).toMatchObject({ ok: false, code: "overloaded", retryAfterMs: limits.queue_retry_after_ms, details: { outcome: "none" } });
   filling.destroy();
   await vi.waitFor(async () => expect(await caller.call(id, "append", append)).toMatchObject({ ok: true }));

@@ -50,14 +50,14 @@ test("a star alone stands for all contexts, and * for all methods", () => {
 
 test("P1: what hosts tell each other is no caller's to say, be its grant * on *", () => {
   expect(decided(claims({ methods: ["*"], contexts: ["*"] }), { method: "tenant.register", name: undefined })).toMatch(
-    /^denied: .*does not allow tenant\.register/,
+    /^denied: tenant\.register is what hosts tell each other/,
   );
   expect(decided(claims({ methods: ["tenant.register"], contexts: [] }), { method: "tenant.register", name: undefined })).toBe("allowed");
 });
 
 test("P1: a grant for some contexts does not rule the tenant, be its methods *", () => {
   for (const contexts of [["desk-*"], [], ["desk-4"]])
-    for (const method of ["tenant.register", "tenant.configure", "tenant.list", "tenant.create"] as const)
+    for (const method of ["tenant.configure", "tenant.list", "tenant.create"] as const)
       expect(decided(claims({ methods: ["*"], contexts }), { method, name: undefined })).toMatch(/^denied: .*it allows \* of contexts$/);
 });
 

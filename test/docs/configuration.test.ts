@@ -37,7 +37,7 @@ test("every variable that a service, a tool or a component reads is explained", 
 });
 
 test("where the host is reached from elsewhere it does not start without the token that tells it its sidecar", () => {
-  for (const host of ["0.0.0.0", "::", "10.1.2.3", "host.example", "127.0.0.1.example", ""])
+  for (const host of ["0.0.0.0", "::", "10.1.2.3", "host.example", "127.0.0.1.example", "127.999.1.1", "::ffff:10.1.2.3", ""])
     expect(() => readConfig({ STRATA_HOST: host }), host).toThrow(/STRATA_HOST: .*without APP_API_TOKEN/);
   for (const host of ["127.0.0.1", "127.8.8.8", "localhost", "::1"]) expect(readConfig({ STRATA_HOST: host }).host).toBe(host);
   expect(readConfig({ STRATA_HOST: "0.0.0.0", APP_API_TOKEN: "t" }).host).toBe("0.0.0.0");

@@ -21,7 +21,11 @@ export function supervise(sidecars: () => readonly Process[], report: (line: str
 async function watch(sidecars: () => readonly Process[], report: (line: string) => void, over: AbortSignal): Promise<void> {
   while (!over.aborted) {
     await pause(LOOK_MS);
-    await Promise.all(sidecars().map((sidecar) => revive(sidecar, report, over)));
+    await Promise.all(
+      sidecars().map((sidecar) =>
+        revive(sidecar, report, over).catch((reason: unknown) => report(`${sidecar.name} did not come back: ${String(reason)}`)),
+      ),
+    );
   }
 }
 
@@ -30,7 +34,7 @@ async function revive(sidecar: Process, report: (line: string) => void, over: Ab
   const { unexpected } = await sidecar.exited;
   if (!unexpected || over.aborted) return;
   report(`${sidecar.name} ended by itself and is started again; its log says: ${lastPanic(sidecar.logFile)}`);
-  await sidecar.start().catch((reason: unknown) => report(`${sidecar.name} did not come back: ${String(reason)}`));
+  await sidecar.start();
 }
 
 const lastPanic = (logFile: string): string => /^(?:panic|fatal error): .*$/gm.exec(readFileSync(logFile, "utf8"))?.[0] ?? "nothing of it";

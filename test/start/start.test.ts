@@ -22,7 +22,8 @@ type Ended = { readonly code: number | null; readonly out: string; readonly err:
 type Run = { readonly child: ChildProcessWithoutNullStreams; readonly line: Promise<string>; readonly ended: Promise<Ended> };
 
 function start(...args: readonly string[]): Run {
-  const child = spawn(process.execPath, [program, ...args], { stdio: "pipe" });
+  // What a host of a deployment listens on says nothing to this one.
+  const child = spawn(process.execPath, [program, ...args], { stdio: "pipe", env: { ...process.env, STRATA_HOST: "0.0.0.0" } });
   onTestFinished(() => void child.kill("SIGKILL"));
   let [out, err] = ["", ""];
   const line = new Promise<string>((resolve) => {

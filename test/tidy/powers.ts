@@ -97,7 +97,9 @@ function namesConstructor(node: ts.Node): boolean {
   if (ts.isPropertyAccessExpression(node)) return node.name.text === "constructor";
   if (ts.isElementAccessExpression(node))
     return ts.isStringLiteralLike(node.argumentExpression) && node.argumentExpression.text === "constructor";
-  return ts.isBindingElement(node) && (node.propertyName ?? node.name).getText() === "constructor";
+  if (!ts.isBindingElement(node)) return false;
+  const key = node.propertyName ?? node.name;
+  return (ts.isIdentifier(key) || ts.isStringLiteralLike(key)) && key.text === "constructor";
 }
 
 /** A name that belongs to an object or a module, or is judged with its import. */
