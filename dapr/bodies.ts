@@ -18,10 +18,14 @@ export class Bodies {
     this.#caps = caps;
   }
 
-  /** Answers that there is no body as soon as that is known, while it may still be arriving. Rejects when its sender hangs up half way. */
-  async read(request: IncomingMessage, counted: boolean): Promise<Body | "too large" | "no room"> {
+  /**
+   * Answers that there is no body as soon as that is known, while it may still be arriving. `more` bytes may be above the cap. Rejects when its
+   * sender hangs up half way.
+   */
+  async read(request: IncomingMessage, counted: boolean, more = 0): Promise<Body | "too large" | "no room"> {
     const length = Number(request.headers["content-length"] ?? 0);
-    if (length > this.#caps.each) return "too large";
+    const most = this.#caps.each + more;
+    if (length > most) return "too large";
     if (length === 0 && request.headers["transfer-encoding"] === undefined) return empty;
     let mine = 0;
     const release = (): void => {
@@ -35,7 +39,7 @@ export class Bodies {
       return this.#held <= this.#caps.together;
     };
     try {
-      const bytes = await this.#gather(request, hold);
+      const bytes = await this.#gather(request, most, hold);
       if (Buffer.isBuffer(bytes)) return { bytes, release };
       release();
       return bytes;
@@ -45,7 +49,7 @@ export class Bodies {
     }
   }
 
-  #gather(request: IncomingMessage, hold: (piece: Buffer) => boolean): Promise<Buffer | "too large" | "no room"> {
+  #gather(request: IncomingMessage, most: number, hold: (piece: Buffer) => boolean): Promise<Buffer | "too large" | "no room"> {
     const pieces: Buffer[] = [];
     let size = 0;
     return new Promise((resolve, reject) => {
@@ -55,7 +59,7 @@ export class Bodies {
       };
       request.on("data", (piece: Buffer) => {
         size += piece.length;
-        if (size > this.#caps.each) return stop("too large");
+        if (size > most) return stop("too large");
         if (!hold(piece)) return stop("no room");
         pieces.push(piece);
       });

@@ -140,7 +140,7 @@ function assemble(options: LocalSidecarOptions, world: World) {
     },
   });
   const inbound = new Map(components.pubsubs.map((one) => [one.name, inboundOf(one)]));
-  const actors = new Actors({ ...world, app, hosting, appId, maxActivations: bounds.sidecar_activations });
+  const actors = new Actors({ ...world, app, hosting, appId, maxActivations: bounds.sidecar_activations, maxBytes });
   const reminders = new Reminders({ ...world, disk, actors, hosting });
   const timers = new Timers({ ...world, actors, hosting, max: bounds.sidecar_timers });
   const delivery = new Delivery({ ...world, queue, app, hosting, inbound });
@@ -156,6 +156,7 @@ function assemble(options: LocalSidecarOptions, world: World) {
     tokens: { host: options.hostToken, callers: options.apiToken },
     maxBytes,
     limits: bounds,
+    faults: world.faults,
     onProblem: world.onProblem,
   });
   const stop = async (withinMs: number): Promise<void> => {

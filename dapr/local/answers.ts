@@ -20,14 +20,18 @@ export const notFound = plain(404, "404 page not found");
 
 /** A refusal in Dapr's older form: `{"errorCode": …, "message": …}`. */
 export function refused(status: number, errorCode: string, message: string): Answer {
-  return json(status, JSON.stringify({ errorCode, message }));
+  return json(status, written({ errorCode, message }));
 }
+
+/** Names that are no UTF-8 are quoted as daprd quotes them: each byte as U+FFFD. */
+const written = (refusal: object): string =>
+  JSON.stringify(refusal, (_, value: unknown) => (typeof value === "string" ? value.toWellFormed() : value));
 
 const rpc = "type.googleapis.com/google.rpc.";
 
 /** A refusal in Dapr's newer form: the older one and its `details`. */
 export function refusedWith(status: number, errorCode: string, message: string, details: readonly object[]): Answer {
-  return json(status, JSON.stringify({ errorCode, message, details }));
+  return json(status, written({ errorCode, message, details }));
 }
 
 export const errorInfo = (reason: string, metadata: Readonly<Record<string, string>> | null) => ({
@@ -57,6 +61,9 @@ export class BodyTooLarge extends Error {
     super("stream too large");
   }
 }
+
+/** How APIs that take no body, but read one, say that it is too large. */
+export const unaskedTooLarge = (): Answer => refused(400, "ERR_BODY_READ", `failed to read request body: ${new BodyTooLarge().message}`);
 
 /** Thrown anywhere below a route, it is what the caller hears. */
 export class Refused extends Error {

@@ -16,6 +16,8 @@ export type Faults = {
   readonly turnTwiceAfterMs: number;
   /** Service invocation is open, as where no Configuration closes it: it reaches the app past the lock, and without the marks of an actor call. */
   readonly invokePastLock: boolean;
+  /** A body that is announced as one byte above the cap is taken, but for this byte. */
+  readonly cutsLastByte: boolean;
   /** Share of writes that are applied and answered 500. */
   readonly writeAppliedYet500: number;
   /** Share of writes that are not applied and answered 500. */
@@ -46,6 +48,7 @@ export const noFaults: Faults = {
   turnTwice: 0,
   turnTwiceAfterMs: 20,
   invokePastLock: false,
+  cutsLastByte: false,
   writeAppliedYet500: 0,
   writeLost: 0,
   writeLate: 0,
@@ -61,7 +64,13 @@ export const noFaults: Faults = {
 };
 
 /** What daprd 1.18 does every time; the rest it does now and then. */
-export const daprdDangers: Faults = { ...noFaults, queuedCallerFreesLock: true, runningCallerFreesLock: true, idleCancelsTurns: true };
+export const daprdDangers: Faults = {
+  ...noFaults,
+  queuedCallerFreesLock: true,
+  runningCallerFreesLock: true,
+  idleCancelsTurns: true,
+  cutsLastByte: true,
+};
 
 export function drawn(share: number, die: Die): boolean {
   if (share <= 0) return false;

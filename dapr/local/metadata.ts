@@ -1,10 +1,11 @@
 import { daprVersions } from "../runtime.ts";
 import type { Actors } from "./actors.ts";
-import { type Answer, json, notFound, nothing, Refused, refused } from "./answers.ts";
+import { type Answer, json, notFound, nothing, Refused, refused, unaskedTooLarge } from "./answers.ts";
 import type { Hosting } from "./hosting.ts";
+import { takeNoBody } from "./reminders.ts";
 import type { Call, Route } from "./server.ts";
 
-/** A secret store that hands out what it reads; `undefined` is a secret that it does not have. */
+/** A secret store that hands out what it reads; `undefined` is a secret that it may not hand out. */
 export type SecretStore = { readonly name: string; readonly read: (key: string) => string | undefined };
 
 /** What daprd's SQLite component can do, but for the one that only its actor state API uses. */
@@ -41,8 +42,8 @@ export class About {
     return [
       { verbs: get, pattern: "/v1.0/healthz", for: "everybody", handle: (call) => this.#health(call) },
       { verbs: get, pattern: "/v1.0/healthz/outbound", for: "everybody", handle: () => nothing },
-      { verbs: get, pattern: "/v1.0/metadata", for: "callers", handle: (call) => this.#metadata(call) },
-      { verbs: get, pattern: "/v1.0/secrets/{}/{}", for: "host", handle: (call) => this.#secret(call) },
+      { verbs: get, pattern: "/v1.0/metadata", for: "callers", tooLarge: unaskedTooLarge, handle: (call) => this.#metadata(call) },
+      { verbs: get, pattern: "/v1.0/secrets/{}/{}", for: "host", tooLarge: unaskedTooLarge, handle: (call) => this.#secret(call) },
     ];
   }
 
@@ -55,6 +56,7 @@ export class About {
 
   /** Callers learn what a sidecar of their own would tell them: nothing of the host's components, actors and subscriptions. */
   #metadata(call: Call): Answer {
+    takeNoBody(call);
     const common = {
       id: this.#id(call),
       // The version of Dapr whose API this is.
@@ -89,11 +91,15 @@ export class About {
     const [name = "", key = ""] = call.params;
     // All secrets at once: an API that nobody here should need.
     if (key === "bulk") return notFound;
+    takeNoBody(call);
     if (this.#components.secrets.length === 0)
       throw new Refused(refused(500, "ERR_SECRET_STORES_NOT_CONFIGURED", "secret store is not configured"));
     const store = this.#components.secrets.find((one) => one.name === name);
     if (store === undefined) return refused(401, "ERR_SECRET_STORE_NOT_FOUND", `failed finding secret store with key ${name}`);
-    return json(200, `${JSON.stringify({ [key]: store.read(key) ?? "" })}\n`);
+    const secret = store.read(key);
+    if (secret === undefined)
+      return refused(403, "ERR_PERMISSION_DENIED", `access denied by policy to get ${JSON.stringify(key.toWellFormed())} from "${name}"`);
+    return json(200, `${JSON.stringify({ [key]: secret })}\n`);
   }
 
   #id(call: Call): string {

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { posix } from "node:path";
 import { Refused, refused } from "./answers.ts";
 
@@ -10,17 +11,24 @@ export function cleanPath(path: string): string {
   return clean.length > 1 && clean.endsWith("/") ? clean.slice(0, -1) : clean;
 }
 
-/** Undoes the escapes of one path segment. As in daprd, `+` is a space. `undefined` for escapes that are none. */
+/**
+ * Undoes the escapes of one path segment. As in daprd, `+` is a space. `undefined` for escapes that are none. Bytes that are no UTF-8 are
+ * kept, each as half of a character, since daprd takes them in some places: such a name is not well-formed.
+ */
 export function unescapeSegment(segment: string): string | undefined {
   if (!segment.includes("%") && !segment.includes("+")) return segment;
-  try {
-    return decodeURIComponent(segment.replaceAll("+", " "));
-  } catch {
-    return undefined;
-  }
+  if (brokenEscape.test(segment)) return undefined;
+  const byte = (_: string, hex: string): string => String.fromCharCode(Number.parseInt(hex, 16));
+  const raw = segment.replaceAll("+", " ").replace(/%(..)/g, byte);
+  const bytes = Buffer.from(raw, "latin1");
+  return isUtf8(bytes) ? bytes.toString() : raw.replace(/[\x80-\xff]/g, (one) => String.fromCharCode(halves + one.charCodeAt(0)));
 }
 
-const quote = (name: string): string => JSON.stringify(name);
+const brokenEscape = /%(?![0-9a-fA-F]{2})/;
+/** Where the halves of characters begin that stand for bytes. */
+const halves = 0xdc00;
+
+const quote = (name: string): string => JSON.stringify(name.toWellFormed());
 const bad = (message: string): Refused => new Refused(refused(400, "ERR_BAD_REQUEST", `invalid request: ${message}`));
 
 function checkCharacters(what: string, name: string, forbidden: RegExp): void {
@@ -49,6 +57,9 @@ export function cleanMethod(method: string): string {
 
 /** The path as it goes to the app, or `undefined` where daprd cannot make a URL of it. A `%` is sent as it stands. */
 export function appPath(path: string): string | undefined {
-  if (path.includes("%") && /%(?![0-9a-fA-F]{2})/.test(path)) return undefined;
-  return encodeURI(path.toWellFormed()).replaceAll("%25", "%");
+  if (path.includes("%") && brokenEscape.test(path)) return undefined;
+  const bytes = path.isWellFormed()
+    ? path
+    : path.replace(/[\udc80-\udcff]/gu, (half) => `%${(half.charCodeAt(0) - halves).toString(16).toUpperCase()}`);
+  return encodeURI(bytes.toWellFormed()).replaceAll("%25", "%");
 }

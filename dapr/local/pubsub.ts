@@ -33,11 +33,13 @@ export class PubSub {
   }
 
   get routes(): readonly Route[] {
-    const tooLarge = ([pubsub = "", topic = ""]: readonly string[]) => failed(pubsub, topic, new BodyTooLarge().message);
+    const { message } = new BodyTooLarge();
+    const tooLarge = ([pubsub = "", topic = ""]: readonly string[]) => failed(pubsub, topic, message);
+    const inBulk = ([pubsub = "", topic = ""]: readonly string[]) => unreadable(pubsub, topic, message, this.#ids.host);
     const verbs = ["POST", "PUT"];
     return [
-      { verbs, pattern: "/v1.0/publish/bulk/{}/*", for: "callers", tooLarge, handle: (call) => this.#bulk(call) },
-      { verbs, pattern: "/v1.0-alpha1/publish/bulk/{}/*", for: "callers", tooLarge, handle: (call) => this.#bulk(call) },
+      { verbs, pattern: "/v1.0/publish/bulk/{}/*", for: "callers", tooLarge: inBulk, handle: (call) => this.#bulk(call) },
+      { verbs, pattern: "/v1.0-alpha1/publish/bulk/{}/*", for: "callers", tooLarge: inBulk, handle: (call) => this.#bulk(call) },
       { verbs, pattern: "/v1.0/publish/{}/*", for: "callers", tooLarge, handle: (call) => this.#publish(call) },
     ];
   }
@@ -71,7 +73,9 @@ export class PubSub {
   }
 
   #target(call: Call): [pubsub: string, topic: string, metadata: Record<string, string>, raw: boolean] {
-    const [pubsub = "", topic = ""] = call.params;
+    const [pubsub = "", raw = ""] = call.params;
+    // Whoever subscribes names a topic in JSON, where there is no other form of it.
+    const topic = raw.toWellFormed();
     const metadata = queryMetadata(call.query);
     if (!this.#components.has(pubsub))
       throw new Refused(
@@ -124,32 +128,30 @@ export class PubSub {
 
   #entries(call: Call, pubsub: string, topic: string): { data: Buffer; contentType: string; metadata: Record<string, string> }[] {
     const appID = this.#source(call);
-    const unreadable = (error: string) => {
-      const message = `error when unmarshaling the request for topic ${topic} pubsub ${pubsub}: ${error}`;
-      return new Refused(refuse(400, "ERR_PUBSUB_EVENTS_SER", "DAPR_PUBSUB_UNMARSHAL_EVENTS", pubsub, message, { appID }));
-    };
     const seen = new Set<string>();
-    return readEntries(call.body, unreadable).map(({ entryId, event, contentType, metadata }) => {
-      const data = eventBytes(event, contentType);
-      if (data === undefined) {
-        const error = "error: mismatch between contentType and event";
-        const message = `error when marshalling cloud event envelope for topic ${topic} pubsub ${pubsub}: ${error}`;
-        throw new Refused(refuse(400, "ERR_PUBSUB_EVENTS_SER", "DAPR_PUBSUB_MARSHAL_ENVELOPE", pubsub, message, { appID, error }));
-      }
-      if (entryId === "" || seen.has(entryId)) {
-        const error = "entryId is duplicated or not present for entry";
-        const message = `error marshaling events to bytes for topic ${topic} pubsub ${pubsub}. error: ${error}`;
-        throw new Refused(refuse(400, "ERR_PUBSUB_EVENTS_SER", "DAPR_PUBSUB_MARSHAL_EVENTS", pubsub, message, { appID, error }));
-      }
-      seen.add(entryId);
-      return { data, contentType, metadata };
-    });
+    return readEntries(call.body, (error) => new Refused(unreadable(pubsub, topic, error, appID))).map(
+      ({ entryId, event, contentType, metadata }) => {
+        const data = eventBytes(event, contentType);
+        if (data === undefined) {
+          const error = "error: mismatch between contentType and event";
+          const message = `error when marshalling cloud event envelope for topic ${topic} pubsub ${pubsub}: ${error}`;
+          throw new Refused(refuse(400, "ERR_PUBSUB_EVENTS_SER", "DAPR_PUBSUB_MARSHAL_ENVELOPE", pubsub, message, { appID, error }));
+        }
+        if (entryId === "" || seen.has(entryId)) {
+          const error = "entryId is duplicated or not present for entry";
+          const message = `error marshaling events to bytes for topic ${topic} pubsub ${pubsub}. error: ${error}`;
+          throw new Refused(refuse(400, "ERR_PUBSUB_EVENTS_SER", "DAPR_PUBSUB_MARSHAL_EVENTS", pubsub, message, { appID, error }));
+        }
+        seen.add(entryId);
+        return { data, contentType, metadata };
+      },
+    );
   }
 }
 
 type Entry = { entryId: string; event: unknown; contentType: string; metadata: Record<string, string> };
 
-function readEntries(body: Buffer, unreadable: (error: string) => Refused): Entry[] {
+function readEntries(body: Buffer, refusal: (error: string) => Refused): Entry[] {
   try {
     const list = parsePrecisely(body.toString("utf8")) ?? [];
     if (!Array.isArray(list)) throw new GoJsonError("json: cannot unmarshal into Go value of type []http.bulkPublishMessageEntry");
@@ -170,7 +172,7 @@ function readEntries(body: Buffer, unreadable: (error: string) => Refused): Entr
       };
     });
   } catch (reason) {
-    if (reason instanceof GoJsonError) throw unreadable(reason.message);
+    if (reason instanceof GoJsonError) throw refusal(reason.message);
     throw reason;
   }
 }
@@ -191,6 +193,11 @@ function refuse(
   metadata: Readonly<Record<string, string>>,
 ): Answer {
   return refusedWith(status, code, message, [resourceInfo("pubsub", pubsub, message), errorInfo(reason, metadata)]);
+}
+
+function unreadable(pubsub: string, topic: string, error: string, appID: string): Answer {
+  const message = `error when unmarshaling the request for topic ${topic} pubsub ${pubsub}: ${error}`;
+  return refuse(400, "ERR_PUBSUB_EVENTS_SER", "DAPR_PUBSUB_UNMARSHAL_EVENTS", pubsub, message, { appID });
 }
 
 function failed(pubsub: string, topic: string, error: string): Answer {

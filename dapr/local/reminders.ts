@@ -2,8 +2,9 @@ import type { StatementSync } from "node:sqlite";
 import type { Clock, Die } from "../../actors/ports.ts";
 import { limits } from "../../protocol/limits.ts";
 import type { Actors } from "./actors.ts";
-import { type Answer, BodyTooLarge, json, nothing, Refused, refused } from "./answers.ts";
+import { type Answer, BodyTooLarge, json, nothing, Refused, refused, unaskedTooLarge } from "./answers.ts";
 import { AppError } from "./app.ts";
+import { notUtf8 } from "./between.ts";
 import { type Disk, number, optionalNumber, optionalText, type Row, text } from "./disk.ts";
 import { periodFrom, pointInTime, timeFrom, writeGoDuration } from "./durations.ts";
 import { drawn, type Faults } from "./faults.ts";
@@ -99,7 +100,7 @@ export class Reminders {
     return [
       { verbs: ["POST", "PUT"], pattern, for: "host", tooLarge: () => malformed(new BodyTooLarge()), handle: (call) => this.#create(call) },
       { verbs: ["GET"], pattern, for: "host", handle: (call) => this.#get(call) },
-      { verbs: ["DELETE"], pattern, for: "host", handle: (call) => this.#delete(call) },
+      { verbs: ["DELETE"], pattern, for: "host", tooLarge: unaskedTooLarge, handle: (call) => this.#delete(call) },
     ];
   }
 
@@ -193,6 +194,7 @@ export class Reminders {
     const [type = "", id = "", name = ""] = call.params;
     checkName("", name);
     this.#checkHosted(type);
+    checkUtf8(id, name, "CREATE", "creating actor reminder");
     const now = this.#clock.now();
     const schedule = readSchedule(asked, now);
     checkJobName(type, id, name);
@@ -219,6 +221,7 @@ export class Reminders {
   #get(call: Call): Answer {
     const [type = "", id = "", name = ""] = call.params;
     this.#checkHosted(type);
+    checkUtf8(id, name, "GET", "getting actor reminder: api error: code = Internal desc = failed to get job due to");
     const row = this.#sql.find.get(type, id, name);
     if (row === undefined) return refused(404, "ERR_ACTOR_REMINDER_NOT_FOUND", `actor reminder not found: ${name}`);
     const due = optionalText(row, "due");
@@ -236,7 +239,9 @@ export class Reminders {
 
   async #delete(call: Call): Promise<Answer> {
     const [type = "", id = "", name = ""] = call.params;
+    takeNoBody(call);
     this.#checkHosted(type);
+    checkUtf8(id, name, "DELETE", "deleting actor reminder");
     await this.#disk.write(() => this.#sql.remove.run(type, id, name));
     return nothing;
   }
@@ -276,6 +281,22 @@ export function readAsked(body: Buffer): Asked {
     if (reason instanceof GoJsonError) throw new Refused(malformed(reason));
     throw reason;
   }
+}
+
+/** What an API takes that asks for no body: none, or an object whose members nobody knows. Throws Refused. */
+export function takeNoBody({ body }: Call): void {
+  try {
+    if (body.length === 0 || isObject(JSON.parse(body.toString("utf8")))) return;
+  } catch {
+    // Neither is what is no JSON at all.
+  }
+  throw new Refused(malformed(new Error("it is no JSON object")));
+}
+
+/** The scheduler takes names as UTF-8 alone. Throws Refused. */
+function checkUtf8(id: string, name: string, code: string, doing: string): void {
+  if (!id.isWellFormed() || !name.isWellFormed())
+    throw new Refused(refused(500, `ERR_ACTOR_REMINDER_${code}`, `error ${doing}: ${notUtf8}`));
 }
 
 function refuse(message: string): never {

@@ -76,7 +76,8 @@ export class Rows {
   }
 
   get(key: string): Held | undefined {
-    const row = this.#get.get(key, this.#second());
+    // No key that was written is like that, and SQLite would take it for another one.
+    const row = key.isWellFormed() ? this.#get.get(key, this.#second()) : undefined;
     return row === undefined
       ? undefined
       : { value: text(row, "value"), etag: text(row, "etag"), expiresAt: optionalNumber(row, "expires_at") };
@@ -105,6 +106,7 @@ export class Rows {
   }
 
   #remove(change: Delete): number {
+    if (!change.key.isWellFormed()) return change.etag === undefined ? 1 : 0;
     if (change.etag !== undefined) return Number(this.#deleteIf.run(change.key, change.etag).changes);
     this.#delete.run(change.key);
     return 1;

@@ -4,8 +4,9 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Limits, limits } from "../../protocol/limits.ts";
-import { Bodies } from "../bodies.ts";
-import { type Answer, BodyTooLarge, notFound, plain, Refused, refused } from "./answers.ts";
+import { Bodies, type Body } from "../bodies.ts";
+import { type Answer, notFound, plain, Refused, refused } from "./answers.ts";
+import type { Faults } from "./faults.ts";
 import { Leaver, type Leaving } from "./lock.ts";
 import { cleanPath, unescapeSegment } from "./paths.ts";
 
@@ -31,8 +32,8 @@ export type Route = {
   readonly for: "everybody" | "callers" | "host";
   /** Whether there is such a route at this moment. Default: always. */
   readonly exists?: () => boolean;
-  /** How this API of daprd answers a body above the cap. */
-  readonly tooLarge?: (params: readonly string[]) => Answer;
+  /** How this API of daprd answers a body above the cap, by one byte or more. Without it the body is not read, whatever its size. */
+  readonly tooLarge?: (params: readonly string[], byOne: boolean) => Answer;
   readonly handle: (call: Call) => Answer | Promise<Answer>;
 };
 
@@ -43,6 +44,7 @@ type ServerLimits = Pick<
   "headers_ms" | "request_ms" | "senders_look_ms" | "sidecar_keep_alive_ms" | "sidecar_connections" | "sidecar_bytes_held"
 >;
 
+const nothingRead = Buffer.alloc(0);
 const badUrl = plain(400, "400 Bad Request");
 const invalidToken = plain(401, "invalid api token");
 /** What no daprd says: it takes whatever its memory holds. */
@@ -53,6 +55,8 @@ export class SidecarServer {
   readonly #routes = new Map<string, { route: Route; segments: readonly string[] }[]>();
   readonly #tokens: Tokens;
   readonly #bodies: Bodies;
+  readonly #maxBytes: number;
+  readonly #faults: () => Faults;
   /** Requests that came over a connection and are not answered yet. */
   readonly #open = new WeakMap<Socket, number>();
   readonly #onProblem: (what: string, cause: unknown) => void;
@@ -62,6 +66,7 @@ export class SidecarServer {
     tokens: Tokens;
     maxBytes: number;
     limits: ServerLimits;
+    faults: () => Faults;
     onProblem: (what: string, cause: unknown) => void;
   }) {
     for (const route of options.routes) {
@@ -73,6 +78,8 @@ export class SidecarServer {
     }
     this.#tokens = options.tokens;
     this.#onProblem = options.onProblem;
+    this.#maxBytes = options.maxBytes;
+    this.#faults = options.faults;
     const { headers_ms, request_ms, senders_look_ms, sidecar_keep_alive_ms, sidecar_connections, sidecar_bytes_held } = options.limits;
     // The host's bodies are bounded by what the host does; callers must not take the room that their own turns need.
     this.#bodies = new Bodies({ each: options.maxBytes, together: sidecar_bytes_held });
@@ -148,13 +155,8 @@ export class SidecarServer {
       if (param === undefined) return void send(request, response, badUrl);
       params.push(param);
     }
-    const body = await this.#bodies.read(request, who !== "host");
-    if (body === "too large") {
-      const answer =
-        found.route.tooLarge?.(params) ?? refused(400, "ERR_BODY_READ", `failed to read request body: ${new BodyTooLarge().message}`);
-      return void send(request, response, answer);
-    }
-    if (body === "no room") return void send(request, response, noRoom);
+    const body = await this.#read(request, found.route, params, who !== "host");
+    if ("status" in body) return void send(request, response, body);
     try {
       const caller = new Leaver();
       response.once("close", () => {
@@ -167,6 +169,17 @@ export class SidecarServer {
     } finally {
       body.release();
     }
+  }
+
+  /** What a route reads of the request, or how that is refused. */
+  async #read(request: IncomingMessage, { tooLarge }: Route, params: readonly string[], counted: boolean): Promise<Body | Answer> {
+    if (tooLarge === undefined) return { bytes: nothingRead, release: () => {} };
+    const byOne = Number(request.headers["content-length"] ?? 0) === this.#maxBytes + 1;
+    const cut = byOne && this.#faults().cutsLastByte;
+    const body = await this.#bodies.read(request, counted, cut ? 1 : 0);
+    if (body === "too large") return tooLarge(params, byOne);
+    if (body === "no room") return noRoom;
+    return cut ? { ...body, bytes: body.bytes.subarray(0, this.#maxBytes) } : body;
   }
 
   #who(token: string | string[] | undefined): "host" | "callers" | "nobody" {

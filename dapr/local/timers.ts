@@ -1,12 +1,12 @@
 import type { Clock } from "../../actors/ports.ts";
 import { limits } from "../../protocol/limits.ts";
 import type { Actors } from "./actors.ts";
-import { type Answer, BodyTooLarge, nothing, Refused, refused } from "./answers.ts";
+import { type Answer, BodyTooLarge, nothing, Refused, refused, unaskedTooLarge } from "./answers.ts";
 import { addIso, type IsoDuration, periodFrom, timeFrom } from "./durations.ts";
 import { goString } from "./go-json.ts";
 import type { Hosting } from "./hosting.ts";
 import { checkName } from "./paths.ts";
-import { type Asked, malformed, readAsked } from "./reminders.ts";
+import { type Asked, malformed, readAsked, takeNoBody } from "./reminders.ts";
 import type { Call, Route } from "./server.ts";
 
 type Timer = {
@@ -41,7 +41,7 @@ export class Timers {
     const pattern = "/v1.0/actors/{}/{}/timers/{}";
     return [
       { verbs: ["POST", "PUT"], pattern, for: "host", tooLarge: () => malformed(new BodyTooLarge()), handle: (call) => this.#create(call) },
-      { verbs: ["DELETE"], pattern, for: "host", handle: (call) => this.#delete(call) },
+      { verbs: ["DELETE"], pattern, for: "host", tooLarge: unaskedTooLarge, handle: (call) => this.#delete(call) },
     ];
   }
 
@@ -66,6 +66,7 @@ export class Timers {
   }
 
   #delete(call: Call): Answer {
+    takeNoBody(call);
     const key = call.params.join("||");
     clearTimeout(this.#timers.get(key)?.alarm);
     this.#timers.delete(key);

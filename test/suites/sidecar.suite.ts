@@ -4,6 +4,7 @@ import { SidecarApp } from "./sidecar/app.ts";
 import { configured, type SidecarUnderTest, sidesOf } from "./sidecar/client.ts";
 import { deliverySuite } from "./sidecar/delivery.ts";
 import { differencesSuite } from "./sidecar/differences.ts";
+import { edgesSuite } from "./sidecar/edges.ts";
 import { lockSuite } from "./sidecar/lock.ts";
 import { publishSuite, subscriptions } from "./sidecar/publish.ts";
 import { reminderSuite } from "./sidecar/reminders.ts";
@@ -52,6 +53,7 @@ export function sidecarSuite(name: string, open: () => Promise<SidecarUnderTest>
     timerSuite(sides);
     publishSuite(sides);
     deliverySuite(sides);
+    edgesSuite(sides);
     differencesSuite(sides);
   });
 }

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { configured, fresh, type Sides } from "./client.ts";
-import { eventOf } from "./publish.ts";
+import { configured, fresh, type Sent, type Sides, send } from "./client.ts";
 import { firstWrite } from "./state.ts";
 
 /** Where the sidecars are known to differ: each test shows both sides, and fails as soon as one of them changes. */
@@ -9,6 +8,7 @@ export function differencesSuite(sides: Sides): void {
   forms(sides);
   traces(sides);
   bounds(sides);
+  tokens(sides);
   gaps(sides);
 }
 
@@ -87,6 +87,15 @@ function forms({ on, env }: Sides): void {
     else expect(String(told)).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
   });
 
+  test("stores: a key that is no UTF-8 is none that was ever written, or is an error", async () => {
+    const key = fresh("bytes");
+    await on().save([{ key: `${key}\ufffd`, value: 1 }]);
+    const ask = async (verb: string, headers = {}) => (await on().host(`/v1.0/state/store/${key}%FF`, { verb, headers })).status;
+    const heard = [await ask("GET"), await ask("DELETE"), await ask("DELETE", { "if-match": "1" })];
+    expect(heard).toEqual(like({ sqlite: [204, 204, 409], redis: [204, 204, 204], postgres: [500, 500, 409] }));
+    expect((await on().get(`${key}\ufffd`)).body).toBe("1");
+  });
+
   test("stores: a time to live that is no number is refused, each in its own words", async () => {
     const answer = await on().save([{ key: fresh("ttl"), value: 1, metadata: { ttlInSeconds: "soon" } }]);
     expect([answer.status, answer.code]).toEqual([500, "ERR_STATE_SAVE"]);
@@ -128,26 +137,33 @@ function traces({ on, env }: Sides): void {
 function bounds({ on, app, env }: Sides): void {
   const embedded = () => env().kind === "embedded";
 
-  test("sidecars: a body of exactly the cap passes the embedded one, and is too large for daprd's message between sidecars", async () => {
-    const answer = await on().call(`Actor/${fresh("exact")}`, "m", "x".repeat(configured.maxBodyBytes));
-    expect(answer.status).toBe(embedded() ? 200 : 500);
+  test("sidecars: daprd bounds no answer to the host's own call, the embedded one every answer", async () => {
+    const id = fresh("answer");
+    app().on(`/actors/Actor/${id}/method/m`, () => ({ body: "x".repeat(configured.maxBodyBytes + 1) }));
+    const answer = await on().host(`/v1.0/actors/Actor/${id}/method/m`, { body: "" });
+    expect(answer.status).toBe(embedded() ? 500 : 200);
   });
 
-  test("sidecars: of a body one byte above the cap daprd publishes all but the last byte; the embedded one refuses it", async () => {
-    const mark = fresh("one-more");
-    const answer = await on().publish("open", mark.padEnd(configured.maxBodyBytes + 1, "x"));
-    if (embedded()) return expect([answer.status, answer.code]).toEqual([500, "ERR_PUBSUB_PUBLISH_MESSAGE"]);
-    const heard = () =>
-      app()
-        .at("/in/open")
-        .find(({ body }) => body.includes(mark));
-    await app().until(() => heard() !== undefined, "the message");
-    expect([answer.status, eventOf(heard()).data]).toEqual([204, mark.padEnd(configured.maxBodyBytes, "x")]);
+  test("sidecars: bytes above 127 that are not escaped are a bad request to Node, which reads for the embedded one", async () => {
+    const id = fresh("bytes");
+    const call = (name: string) => on().call(`Actor/${id}${name}`, "m");
+    expect([(await call("\xc3\xa9")).status, (await call("\xff")).status]).toEqual(embedded() ? [400, 400] : [200, 500]);
+  });
+}
+
+/** The embedded sidecar has one port for both sides: who has no valid token is a caller there, and on a sidecar of the host's own nobody. */
+function tokens({ env }: Sides): void {
+  const embedded = () => env().kind === "embedded";
+  const ask = (path: string, sent: Sent = {}) =>
+    send(env().host, path, { ...sent, headers: { "dapr-api-token": `${configured.hostToken}x` } });
+
+  test("sidecars: with another token the host's state does not exist on the embedded one; daprd refuses the token", async () => {
+    expect((await ask(`/v1.0/state/${configured.stateStore}/key`)).status).toBe(embedded() ? 404 : 401);
   });
 
-  test("sidecars: a name that is not UTF-8 is a bad request for the embedded one", async () => {
-    const answer = await on().call(`Actor/${fresh("bytes")}%FF`, "m");
-    expect(answer.status).toBe(embedded() ? 400 : 500);
+  test("sidecars: with another token who calls an actor is a caller to the embedded one; the host's daprd refuses the token", async () => {
+    const id = fresh("token");
+    expect((await ask(`/v1.0/actors/Actor/${id}/method/m`, { body: "" })).status).toBe(embedded() ? 200 : 401);
   });
 }
 
