@@ -1,55 +1,36 @@
-// Reminders, timers and deliveries that the runtime did not send: over the callers' sidecar, and at the host's own port. While a turn runs.
+// Reminders, timers and deliveries that the runtime did not send: over the callers' sidecar, through another application's, and at the host's own
+// port. While a turn runs.
 
-import { setTimeout as pause } from "node:timers/promises";
 import type { Heard } from "./doors.ts";
 import { knock } from "./doors.ts";
-import { persist } from "./load.ts";
+import { claimRefused, foreignSidecar, invocation, rounds } from "./rounds.ts";
 import { type Fault, type Stage, TENANT } from "./stage.ts";
-
-/** So long the turn runs on beside them. */
-const BESIDE_MS = 100;
 
 export const forged: Fault = {
   name: "forged",
-  about: "reminders, timers and deliveries are forged, over the callers' sidecar and at the host's port",
+  about: "reminders, timers and deliveries are forged, over the callers' sidecar, through another application's and at the host's port",
   cures: [
-    { without: ["mark"], fires: 20, finds: /by a caller, marked ".*" is refused; it was answered 200/ },
-    { without: ["app-token"], fires: 20, finds: /must not: it was sent to the host's port/ },
+    { without: ["mark"], fires: 1, finds: /by a caller, marked ".*" is refused; it was answered 200/ },
+    { without: ["app-token"], fires: 1, finds: /must not: it was sent to the host's port/ },
+    {
+      without: ["access-control"],
+      fires: 1,
+      finds: /remind\/tend invoked through another application's sidecar is refused; it was answered 200/,
+    },
   ],
-  excess: 8,
   async run(stage) {
+    const foreign = await foreignSidecar(stage);
     const context = stage.context("f");
-    let head = await persist(stage.caller, context, "first", stage.signal);
-    for (let round = 0; !stage.enough; round++) {
-      const { gate } = stage.site.first;
-      gate.close();
-      const running = stage.caller.append(context, `a${round}`, { expect: head });
-      await gate.arrives();
-      const forging = forge(stage, context, round);
-      await pause(BESIDE_MS);
-      gate.open();
-      await forging;
-      const answer = await running;
-      head = answer.kind === "ok" ? answer.version : await persist(stage.caller, context, `a${round}`, stage.signal, head);
-      await stage.goOn();
-    }
+    await rounds(stage, context, (round) => forge(stage, foreign, context, round));
   },
 };
 
 /** Each attempt, and what it must be answered. */
 type Attempt = readonly [string, (heard: NonNullable<Heard>) => boolean, () => Promise<Heard>];
 
-async function forge(stage: Stage, context: string, round: number): Promise<void> {
-  const { site } = stage;
-  const attempts = [...fires(stage, context), ...deliveries(stage, context, round)];
-  await Promise.all(
-    attempts.map(async ([what, refused, attempt]) => {
-      stage.fire(what, site.first.gate.underWay);
-      const heard = await attempt();
-      const seen = heard === undefined ? "nothing in time" : `${heard.status} ${heard.text}`;
-      stage.claim(heard !== undefined && refused(heard), `${what} is refused; it was answered ${seen}`);
-    }),
-  );
+async function forge(stage: Stage, foreign: string, context: string, round: number): Promise<void> {
+  const attempts = [...fires(stage, context), ...invocations(stage, foreign, context, round), ...deliveries(stage, context, round)];
+  await Promise.all(attempts.map(async ([what, refused, attempt]) => claimRefused(stage, what, await attempt(), refused)));
 }
 
 const status =
@@ -72,6 +53,36 @@ function fires({ site }: Stage, context: string): Attempt[] {
   );
 }
 
+/** An invocation carries the token of the host's sidecar and no mark: by it a fire or a delivery could not be told from a real one. */
+function invocations({ site }: Stage, foreign: string, context: string, round: number): Attempt[] {
+  const at = `actors/Context/${TENANT}.${context}`;
+  const through = "invoked through another application's sidecar";
+  const fires = ["remind/tend", "remind/expire", "timer/x"].map((method): Attempt => {
+    const path = invocation(`${at}/method/${method}`);
+    return [`${method} ${through}`, status(403), () => knock(foreign, path, { body: { data: null, dueTime: "", period: "" } })];
+  });
+  const event = eventOf(context, `foreign${round}`);
+  return [
+    ...fires,
+    [`a delivery ${through}`, status(403), () => knock(foreign, invocation("events"), { method: "POST", body: event })],
+    [`a deactivation ${through}`, status(403), () => knock(foreign, invocation(at), { method: "DELETE" })],
+    // At its own sidecar it is a caller like any other.
+    [
+      "remind/tend by another application, as a caller",
+      byTheHost,
+      () => knock(foreign, `/v1.0/${at}/method/remind%2Ftend`, { body: { grant: site.grant } }),
+    ],
+  ];
+}
+
+const eventOf = (context: string, id: string) => ({
+  specversion: "1.0",
+  id,
+  source: "/strata/main",
+  type: "strata.context.appended",
+  data: { context },
+});
+
 /** Whoever reaches the host's port without the token of its sidecar reaches nothing; and what is published is published by its publishers. */
 function deliveries({ site, history }: Stage, context: string, round: number): Attempt[] {
   const { url } = site.first;
@@ -79,7 +90,7 @@ function deliveries({ site, history }: Stage, context: string, round: number): A
   const key = `forged${round}`;
   history.add({ op: "forbidden", context, key, why: "it was sent to the host's port" });
   const append = { grant: site.grant, key, items: [{ role: "user", content: key }] };
-  const event = { specversion: "1.0", id: key, source: "/strata/main", type: "strata.context.appended", data: { context } };
+  const event = eventOf(context, key);
   const wrong = { "dapr-api-token": "not the one" };
   return [
     ["a turn at the host's port", status(401), () => knock(url, `${at}/method/append`, { body: append })],
