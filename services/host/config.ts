@@ -81,7 +81,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       tendMs: env.STRATA_TEND_MS,
       events: env.STRATA_EVENTS === "on",
     },
-    redisUrl: env.STRATA_REDIS_URL,
+    redisUrl: env.STRATA_REDIS_URL || undefined,
     acceptLoss: env.STRATA_ACCEPT_LOSS === "yes",
     logLevel: env.STRATA_LOG,
     actorIdleTimeout: env.STRATA_IDLE_TIMEOUT,

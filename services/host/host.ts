@@ -18,11 +18,17 @@ import type { TenantId } from "../../protocol/ids.ts";
 import { checkLimits, limits } from "../../protocol/limits.ts";
 import { RecordCodec } from "../../stores/codec.ts";
 import { Keyring, parseRootKeys } from "../../stores/keyring.ts";
+import type { MoreEvents } from "../telemetry/events.ts";
 import type { HostConfig } from "./config.ts";
 import { examineRedis } from "./redis.ts";
 import { checkRootKeys } from "./root-keys.ts";
 
-export type Around = { readonly clock: Clock; readonly die: Die; readonly events: Events; readonly tracing: Tracing };
+export type Around = {
+  readonly clock: Clock;
+  readonly die: Die;
+  readonly events: Events & Pick<MoreEvents, "unexamined">;
+  readonly tracing: Tracing;
+};
 
 /** Another actor type is one more here. */
 const actorTypes = [ContextActor, TenantActor] as const;
@@ -87,7 +93,7 @@ export async function openHost(config: HostConfig, around: Around): Promise<Open
 
 async function openPorts(config: HostConfig, sidecar: Sidecar, { clock, die, events, tracing }: Around): Promise<Ports> {
   const { store, type } = await examineStore(sidecar, config.stateStore, { die, clock });
-  if (type === "state.redis" && config.redisUrl !== undefined) await examineRedis(config.redisUrl, config.acceptLoss);
+  if (type === "state.redis") await examineRedis(config, events);
   const roots = parseRootKeys(await rootKey(config, sidecar));
   await checkRootKeys(roots, store, die);
   const keyring = new Keyring(roots, die);

@@ -2,13 +2,22 @@
 
 import { Redis } from "ioredis";
 import { ContextError } from "../../protocol/errors.ts";
+import type { MoreEvents } from "../telemetry/events.ts";
+import type { HostConfig } from "./config.ts";
 
 const CONNECT_MS = 3_000;
 
-/** Throws ContextError "unavailable" for a Redis that would lose acknowledged turns, unless the operator accepts that. */
-export async function examineRedis(url: string, acceptLoss: boolean): Promise<void> {
+/**
+ * Throws ContextError "unavailable" for a Redis that would lose acknowledged turns, unless the operator accepts that. Where it may not look, the
+ * operator hears that it did not.
+ */
+export async function examineRedis(
+  { stateStore, redisUrl, acceptLoss }: Pick<HostConfig, "stateStore" | "redisUrl" | "acceptLoss">,
+  events: Pick<MoreEvents, "unexamined">,
+): Promise<void> {
   if (acceptLoss) return;
-  const redis = new Redis(url, { lazyConnect: true, connectTimeout: CONNECT_MS, maxRetriesPerRequest: 0, retryStrategy: () => null });
+  if (redisUrl === undefined) return events.unexamined(stateStore);
+  const redis = new Redis(redisUrl, { lazyConnect: true, connectTimeout: CONNECT_MS, maxRetriesPerRequest: 0, retryStrategy: () => null });
   redis.on("error", () => {}); // The rejected call below says it.
   try {
     await redis.connect();

@@ -13,6 +13,8 @@ export type Log = (level: Level, message: string, fields: Readonly<Record<string
 export type MoreEvents = {
   /** Something went wrong in the embedded sidecar that no caller hears of. `what` is our own text, never a caller's. */
   problem(what: string, cause?: unknown): void;
+  /** The state component is a Redis, and nobody has said where to look whether it forgets (C9). */
+  unexamined(component: string): void;
 };
 
 export function makeEvents(log: Log): Events & MoreEvents {
@@ -69,6 +71,9 @@ export function makeEvents(log: Log): Events & MoreEvents {
     problem(what, cause) {
       m.failures.add(1, { "error.type": "sidecar" });
       log("warn", "the embedded sidecar has a problem", { what, ...(cause === undefined ? {} : told(cause)) });
+    },
+    unexamined(component) {
+      log("warn", "whether the Redis behind the store forgets was not looked at; set STRATA_REDIS_URL", { component });
     },
   };
 }

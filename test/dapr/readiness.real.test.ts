@@ -1,5 +1,6 @@
 // Sidecar and store of a host go away and come back, on the real Dapr runtime with Redis. The host itself stays where it is, and its actors with it.
 
+import { readFileSync } from "node:fs";
 import { expect } from "vitest";
 import { z } from "zod";
 import { Client } from "../../dapr/client.ts";
@@ -47,3 +48,9 @@ liveTest(
     expect(await client.call("main.a", "append", { key: "k", items: [{ role: "user", content: "hello" }] })).toMatchObject({ version: 1 });
   },
 );
+
+liveTest("on daprd with Redis: a host that may not look whether it forgets says so once when it starts (C9)", async () => {
+  await using cluster = await temporaryCluster({ store: "redis", app: { env: { STRATA_REDIS_URL: "" } } });
+  const log = readFileSync(cluster.hosts[0]?.process?.logFile ?? "", "utf8");
+  expect(log.match(/whether the Redis behind the store forgets was not looked at/g)).toHaveLength(1);
+});

@@ -129,6 +129,16 @@ const variants: readonly (readonly [keyof Events, (events: Events) => void, stri
       fields: { what: "a message was lost", code: "unavailable", reason: broken.message },
     },
   ],
+  [
+    "unexamined",
+    (e) => e.unexamined("store"),
+    [],
+    {
+      level: "warn",
+      message: "whether the Redis behind the store forgets was not looked at; set STRATA_REDIS_URL",
+      fields: { component: "store" },
+    },
+  ],
 ];
 
 test.each(variants)("%s: what is counted and what is logged say the same (%#)", (_, tell, measured, line) => {
