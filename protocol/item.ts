@@ -14,7 +14,7 @@ const RawObject = z
 
 /** Of one byte string there is one text, so that what is equal is equal at rest and in a diff too. */
 const NOT_BASE64 = "must be base64 with padding, and no bits beyond the last byte (RFC 4648, sections 3.5 and 4)";
-const Base64 = z.base64(NOT_BASE64).refine(isCanonical, NOT_BASE64);
+export const Base64 = z.base64({ error: NOT_BASE64, abort: true }).refine(isCanonical, NOT_BASE64);
 
 export const TextPart = fields({ type: z.literal("text"), text: z.string() });
 export const JsonPart = fields({ type: z.literal("json"), value: Raw });
@@ -66,6 +66,6 @@ export const SlotName = z
   .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/, "a slot's name is 1 to 64 of A-Z a-z 0-9 _ . - and begins with a letter, a digit or _");
 
 /** Whether base64 that is well-formed ends with the zero bits that padding leaves. */
-export function isCanonical(base64: string): boolean {
+function isCanonical(base64: string): boolean {
   return !base64.endsWith("=") || /[AQgw]==$|[AEIMQUYcgkosw048]=$/.test(base64.slice(-4));
 }

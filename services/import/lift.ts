@@ -6,7 +6,7 @@
 // inside the content of tool result 2. A form may follow: `:source` is a string that holds the JSON text, `:number` a number with the
 // digits of the string, `:dataurl` a data: URL of the blob.
 
-import type { Part } from "../../protocol/item.ts";
+import { Base64, type Part } from "../../protocol/item.ts";
 import { limits } from "../../protocol/limits.ts";
 import { depthOf, type Member, type ObjectTree, objectTree, type Placed, rawOf, type StringTree, type Tree, treeIn } from "./tree.ts";
 
@@ -157,7 +157,5 @@ function isMediaType(value: string): boolean {
   return value.length <= limits.chars_per_media_type && /^[\w.+-]+\/[\w.+-]+$/.test(value);
 }
 
-/** Only the one spelling that bytes encode to again, so that a store may keep bytes. */
-function isBase64(value: string): boolean {
-  return value !== "" && value.length % 4 === 0 && Buffer.from(value, "base64").toString("base64") === value;
-}
+/** What a blob may hold; but an empty string says nothing of bytes. */
+const isBase64 = (value: string): boolean => value !== "" && Base64.safeParse(value).success;
