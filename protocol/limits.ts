@@ -258,6 +258,8 @@ export const limits = {
   import_items_per_page: 1_000,
   /** The line's other fields go into the first message's record unless they are longer than this; then they get a record of their own. */
   import_chars_of_fields_beside_item: MiB,
+  /** The same for values, those of that message with them. An item has some more than its message, for its parts and its frame. */
+  import_values_of_fields_and_item: 100_000,
   /** How often a context is read again because another writer was ahead, without finding more of the line in it. */
   import_rereads: 3,
   import_errors_shown: 100,
@@ -295,6 +297,7 @@ export function checkLimits(l: Limits = limits): void {
     l.sidecar_bytes_per_body > l.sidecar_bytes_held && "sidecar_bytes_per_body > sidecar_bytes_held: the largest body could not be held",
     l.sidecar_bytes_of_kept > l.sidecar_bytes_of_messages && "sidecar_bytes_of_kept > sidecar_bytes_of_messages",
     l.import_bytes_per_line > l.import_bytes_at_once && "import_bytes_per_line > import_bytes_at_once",
+    l.import_values_of_fields_and_item > l.json_values_per_body && "import_values_of_fields_and_item > json_values_per_body",
     l.import_contexts_at_once > l.import_contexts_at_once_max && "import_contexts_at_once > import_contexts_at_once_max",
     l.caller_attempts_at_first > l.caller_attempts && "caller_attempts_at_first > caller_attempts",
   ].filter((finding) => finding !== false);

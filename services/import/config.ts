@@ -20,6 +20,8 @@ export const usage = `Records agent trajectories as contexts, turn by turn, and 
   --help             this text
 
 Where the sidecar there asks for a dapr-api-token, it is taken from the environment's DAPR_API_TOKEN.
+A message has at most ${limits.json_values_per_body} values, those inside of others and in a call's arguments with them; so has all that a
+line has beside its messages.
 Running it again, after an interruption or for no reason, writes nothing twice.
 Exit code: 0 all recorded, 1 something was not (its file:line is on standard error), 2 the command was not understood, 130 interrupted.
 `;

@@ -116,15 +116,26 @@ async function appendFrom(held: Held, context: string, trajectory: Trajectory, c
     // An answer that was given before: this run's, lost on its way, or another importer's of the same line.
     if (reply.duplicate !== true) told.wrote();
   };
-  const long = (set?.["source.fields"]?.text.length ?? 0) > limits.import_chars_of_fields_beside_item;
-  if (set !== undefined && (long || held.items === trajectory.messages.length)) await append("slots", []);
+  const next = trajectory.messages[held.items];
+  if (set !== undefined && (next === undefined || !fitBeside(set, next)))
+    await inPlace("what the line has beside its messages", () => append("slots", []));
   for (const [index, message] of trajectory.messages.entries()) {
     if (index < held.items) continue;
-    await inPlace(trajectory, index, () => append(index, [itemOf(message)]));
+    await inPlace(`${trajectory.list}[${index}]`, () => append(index, [itemOf(message)]));
     told.holds(index + 1);
   }
   return version;
 }
+
+/** Whether slots go into a message's record. What the host would take alone must not be refused for standing together. */
+function fitBeside({ "source.fields": fields }: Partial<Slots>, message: RawJson): boolean {
+  if (fields === undefined) return true;
+  if (fields.text.length > limits.import_chars_of_fields_beside_item) return false;
+  return valuesAtMost(fields) + valuesAtMost(message) <= limits.import_values_of_fields_and_item;
+}
+
+/** Each value but the outermost comes after one of these; those in strings count too, since an item may have such as values. */
+const valuesAtMost = ({ text }: RawJson): number => 1 + text.replaceAll(/[^,[{]+/g, "").length;
 
 /** All slots of a new context; of a line that has grown, where its list ends now. */
 function slotsToSet(held: Held, { slots }: Trajectory): Partial<Slots> | undefined {
@@ -135,12 +146,12 @@ function slotsToSet(held: Held, { slots }: Trajectory): Partial<Slots> | undefin
   return same ? undefined : { "source.list": slots["source.list"] };
 }
 
-/** A refused message is named, so that its place in the line can be found. */
-async function inPlace(trajectory: Trajectory, index: number, act: () => Promise<void>): Promise<void> {
+/** What was refused is named, so that its place in the line can be found. */
+async function inPlace(place: string, act: () => Promise<void>): Promise<void> {
   try {
     await act();
   } catch (error) {
     if (!(error instanceof CallError) || !["invalid", "too_large"].includes(error.code)) throw error;
-    throw new TrajectoryError(`${trajectory.list}[${index}] was refused: ${error.message}`, { cause: error });
+    throw new TrajectoryError(`${place} was refused: ${error.message}`, { cause: error });
   }
 }

@@ -6,7 +6,8 @@ import { Append, Read } from "../../protocol/contract.ts";
 import type { Refusal } from "../../protocol/errors.ts";
 import { refuse } from "../../protocol/errors.ts";
 import type { Item } from "../../protocol/item.ts";
-import { type RawAt, type RawJson, readJson, writeJson } from "../../protocol/json.ts";
+import { JsonError, type RawAt, type RawJson, readAmbiguousJson, writeJson } from "../../protocol/json.ts";
+import { limits } from "../../protocol/limits.ts";
 
 /** `lost`: done, but the connection breaks before the answer. `cut`: it breaks before anything is done. A refusal is answered instead. */
 export type Fault = "lost" | "cut" | "gone" | Refusal;
@@ -17,6 +18,20 @@ type Context = { version: number; items: Item[]; slots: Map<string, RawJson>; ke
 const rawAt: RawAt = { keys: new Set(["value", "arguments", "meta"]), under: new Set(["set"]) };
 const AT = "2026-01-31T12:00:00.000Z";
 export const GRANT = "grant-for-tests";
+
+type Body = { readonly grant: string; readonly items?: unknown[]; readonly expect?: number };
+
+/** A body, or why it is too large. */
+function readBody(text: string): Body | JsonError {
+  try {
+    const { value, ambiguity } = readAmbiguousJson(text, rawAt, { values: limits.json_values_per_body, members: limits.json_members });
+    if (ambiguity !== undefined) throw ambiguity;
+    return value as Body;
+  } catch (error) {
+    if (error instanceof JsonError && error.tooLarge) return error;
+    throw error;
+  }
+}
 
 export class Fake {
   readonly contexts = new Map<string, Context>();
@@ -50,7 +65,10 @@ export class Fake {
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
     const [, context = "", method = ""] = /^\/v1\.0\/actors\/Context\/([a-z0-9.-]+)\/method\/(\w+)$/.exec(request.url ?? "") ?? [];
-    const { grant, ...args } = readJson(Buffer.concat(chunks).toString(), rawAt) as { grant: string; items?: unknown[]; expect?: number };
+    const body = readBody(Buffer.concat(chunks).toString());
+    if (body instanceof JsonError)
+      return void response.writeHead(200, { "content-type": "application/json" }).end(writeJson(refuse("too_large", body.message)));
+    const { grant, ...args } = body;
     const call: Call = { method, context, items: args.items?.length ?? 0, expect: args.expect };
     const fault = this.fault(call, this.calls.length);
     this.calls.push(call);

@@ -36,6 +36,7 @@ test("the limits agree with each other, and each relation between them is checke
     { sidecar_bytes_per_body: limits.bytes_per_body - 1 },
     { sidecar_bytes_held: limits.sidecar_bytes_per_body - 1 },
     { sidecar_bytes_of_messages: limits.sidecar_bytes_of_kept - 1 },
+    { import_values_of_fields_and_item: limits.json_values_per_body + 1 },
     { import_bytes_at_once: limits.import_bytes_per_line - 1 },
     { import_contexts_at_once: limits.import_contexts_at_once_max + 1 },
     { caller_attempts_at_first: limits.caller_attempts + 1 },
