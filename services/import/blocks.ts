@@ -2,7 +2,7 @@
 // of these becomes a json part, whole, so that what the model saw stays in the content and in its order.
 
 import { limits } from "../../protocol/limits.ts";
-import { type Fields, fieldsOf, pick, pickString, wordOf, words } from "./fields.ts";
+import { type Fields, fieldsOf, pick, pickString, roleIn, wordOf, words } from "./fields.ts";
 import type { Lift, ResultNodes, Shelf } from "./lift.ts";
 import { memberOf, type ObjectTree, type StringTree, stringOf, type Tree } from "./tree.ts";
 
@@ -94,7 +94,7 @@ export function liftCall(node: ObjectTree, lift: Lift, sure: boolean): boolean {
   const typed =
     CALL_KINDS.test(kindOf(own)) ||
     (type.startsWith("tool-") && fields.has("toolcallid")) ||
-    (HOSTED.test(type) && args !== undefined && own.has("callid"));
+    ((HOSTED.test(type) || type.endsWith("tool_call")) && args !== undefined && own.has("callid") && mayCall(own));
   const untyped = !own.has("type") && pick(own, ["arguments", "args"]) !== undefined && pick(own, ["id", ...words.callId]) !== undefined;
   if (!(wrapped || typed || untyped || (sure && args !== undefined)) || isResultKind(own)) return false;
   const name = pickString(fields, words.name) ?? (type.startsWith("tool-") ? type.slice("tool-".length) : undefined);
@@ -105,16 +105,24 @@ export function liftCall(node: ObjectTree, lift: Lift, sure: boolean): boolean {
   return true;
 }
 
-const HOSTED = /^([a-z_]+)_call$/;
+/** Tools that their vendors run. The list is closed, because people log calls of their own: "phone_call", "incoming_call". */
+const HOSTED_TOOLS =
+  "apply_patch code_execution code_interpreter computer custom_tool file_search function image_generation local_shell mcp"
+    .concat(" shell tool_search web_search x_search")
+    .split(" ");
+const HOSTED = new RegExp(`^(${HOSTED_TOOLS.join("|")})_call$`);
 
-/** Members of such a call that are about it, and no argument. */
-const ABOUT_HOSTED = new Set(["id", "type", "callid", "status", "result", "results", "output", "outputs"]);
+/** Members of such a call that are about it, or what is said with it and by whom, and no argument. */
+const ABOUT_HOSTED = new Set<string>(["callid", "status", "result", "results", "output", "outputs", ...words.speaker, ...words.said]);
+
+/** Whoever is named as speaking and is no assistant makes no call, whatever kind of message it is. */
+const mayCall = (fields: Fields): boolean => pick(fields, words.named) === undefined || roleIn(fields, words.named)?.role === "assistant";
 
 /** A call of a tool that its vendor runs, whose kind is its name: {"type": "web_search_call", "id", "status", "action": {…}}. */
 function liftHosted(node: ObjectTree, lift: Lift): boolean {
   const name = HOSTED.exec(stringOf(memberOf(node, "type")) ?? "")?.[1];
-  if (name === undefined) return false;
   const fields = fieldsOf(node);
+  if (name === undefined || !mayCall(fields)) return false;
   const id = pick(fields, words.callId) ?? (fields.has("status") ? pick(fields, ["id"]) : undefined);
   if (id === undefined || CALL_KINDS.test(kindOf(fields)) || pickString(fields, words.name) !== undefined) return false;
   const args = pick(fields, words.hostedArgs);
@@ -125,7 +133,9 @@ function liftHosted(node: ObjectTree, lift: Lift): boolean {
   return taken;
 }
 
-const RESULT_KIND = /(?:tool(?:call)?(?:result|return|response|output)|calloutput|function(?:response|result))$/;
+const RESULT_KIND = new RegExp(
+  `(?:tool(?:call)?(?:result|return|response|output)|function(?:response|result)|(?:${HOSTED_TOOLS.map(wordOf).join("|")})calloutput)$`,
+);
 
 const isResultKind = (fields: Fields): boolean => RESULT_KIND.test(kindOf(fields));
 
@@ -159,6 +169,14 @@ export function putResult(nodes: ResultNodes, returned: Tree | undefined, lift: 
     for (const block of many ? returned.items : [returned]) many || typed ? shelve(block, shelf) : shelf.json(block);
   });
 }
+
+/** What stands in the fields that hold a message's blocks in some frameworks, and anything at all in others. */
+export function blocksIn(fields: Fields): Tree | undefined {
+  return words.saidInBlocks.map((word) => fields.get(word)).find((value) => value?.kind === "array" && isBlocks(value.items));
+}
+
+const isBlocks = (items: readonly Tree[]): boolean =>
+  items.length > 0 && items.every((item) => item.kind === "object" && pickString(fieldsOf(item), ["type", "contenttype"]) !== undefined);
 
 /** Whether a block is a result of its own: it says so, or it answers a call and makes none. */
 export function isResultBlock(node: Tree): boolean {

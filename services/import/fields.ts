@@ -6,7 +6,9 @@ import { type ObjectTree, type StringTree, stringOf, type Tree } from "./tree.ts
 
 export const words = {
   /** Fields that are what a message says, most telling first. */
-  said: ["content", "text", "parts", "value", "message", "body", "utterance", "blocks", "contents", "items"],
+  said: ["content", "text", "parts", "value", "message", "body", "utterance", "blocks"],
+  /** Arrays that are what it says where blocks stand in them; others call so whatever they list. */
+  saidInBlocks: ["contents", "items"],
   /** Fields that are what it says when it says nothing else. */
   saidElse: [
     "thought",
@@ -62,6 +64,8 @@ export const words = {
   bytes: ["data", "bytes", "base64", "filedata", "filewithbytes", "image"],
   /** Where a block says of what kind, or whose, it is. */
   blockKind: ["role", "type", "partkind", "blocktype", "kind", "contenttype"],
+  /** Where a log names whoever speaks, whatever it quotes. */
+  named: ["role", "roletype", "author", "from", "sender", "speaker"],
   /** Where the one who speaks is named. */
   speaker: ["role", "roletype", "type", "from", "author", "speaker", "sender", "source", "kind", "messagetype", "partkind", "id", "name"],
 } as const;

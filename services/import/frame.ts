@@ -5,10 +5,11 @@
 //   meta = { "$root": frame }                                            a message that is no object, or whose keys stand twice
 //
 // Most chat messages need none: the fields that `plainFields` derives from role and parts are not written down. `$form` says only where
-// a message differs, and "$none" that it lacks such a field; `$frame` has all fields that have holes. In a frame a string that begins with $ is a hole ("$role", or one of
-// lift.ts's), a piece of one ("$0[17,230]", UTF-16 units), or, as "$$…", a string of the message that itself begins with $. The key "..."
-// puts the members of an object in its place; a key of the message that begins with $ or is "..." gets a $ in front. {"$json": […]} is a
-// string that JSON was taken out of: its pieces in order, those that are holes as the JSON text of what they stand for.
+// a message differs, and "$none" that it lacks such a field; `$frame` has all fields that have holes. In a frame a string that begins with
+// $ is a hole ("$role", or one of lift.ts's), a piece of one ("$0[17,230]", UTF-16 units), or, as "$$…", a string of the message that
+// itself begins with $. The key "..." puts the members of an object in its place; a key of the message that begins with $ or is "..."
+// gets a $ in front. {"$json": […]} is a string that JSON was taken out of: its pieces in order, those that are holes as the JSON text
+// of what they stand for.
 //
 // Frames rest in stores for ever: what `fill` and `plainFields` make of a frame may be added to, never changed (test/import/kept.json).
 

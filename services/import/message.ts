@@ -3,12 +3,12 @@
 
 import type { Item, Role } from "../../protocol/item.ts";
 import { RawJson } from "../../protocol/json.ts";
-import { isErrorIn, isResultBlock, liftCall, liftContent, liftResult, putResult } from "./blocks.ts";
+import { blocksIn, isErrorIn, isResultBlock, liftCall, liftContent, liftResult, putResult } from "./blocks.ts";
 import { liftEvent } from "./event.ts";
 import { type Fields, fieldsOf, pick, pickString, roleIn, type Spoken, wordOf, words } from "./fields.ts";
 import { metaOf, restore } from "./frame.ts";
 import { Lift } from "./lift.ts";
-import { isRpc, liftRpc, messageInRpc } from "./rpc.ts";
+import { isRpc, liftRpc, messageInRpc, roleInRpc } from "./rpc.ts";
 import { liftSpelled, liftTagged } from "./spelled.ts";
 import { equal, memberOf, type ObjectTree, type Tree, treeOf } from "./tree.ts";
 
@@ -50,19 +50,22 @@ function roleOfParts(lift: Lift): Role | undefined {
 }
 
 function liftMessage(message: ObjectTree, lift: Lift): Role | undefined {
-  const event = liftEvent(message, lift);
+  const outer = fieldsOf(message);
+  const event = roleIn(outer, words.named) === undefined ? liftEvent(message, lift) : undefined;
   if (event !== undefined) return event;
-  const core = coreOf(message);
-  const called = liftRpc(core, lift);
-  if (called !== undefined) return called;
+  const { core, around } = coreOf(message);
   const fields = fieldsOf(core);
-  const outer = core === message ? fields : fieldsOf(message);
-  // Whom a log names as speaking, speaks; what it quotes has no say in that.
-  const spoken = roleIn(outer, ["role"]) ?? roleIn(fields) ?? roleIn(outer);
+  // Whom a log names as speaking, speaks, the outermost first; what it quotes has no say in that.
+  const named = around.map((wrapping) => roleIn(wrapping, words.named)).find((said) => said !== undefined);
+  const speaker = named ?? roleIn(fields, words.named);
+  const called = speaker === undefined || speaker.role === roleInRpc(core) ? liftRpc(core, lift) : undefined;
+  if (called !== undefined) return called;
+  const spoken = named ?? roleIn(fields) ?? roleIn(outer);
   if (spoken?.role === "tool" ? !liftAnswer(fields, lift) : !liftResult(core, lift, false)) {
     liftSaid(fields, spoken, lift);
     liftCalls(core, fields, lift);
     liftAction(core, fields, spoken, lift);
+    liftWritten(fields, spoken, lift);
     liftResults(fields, lift);
   }
   if (lift.parts.length === 0) liftElse(message, fields, spoken?.key, lift);
@@ -87,16 +90,20 @@ function roleOfBlocks(fields: Fields): Role | undefined {
 
 const WRAPPINGS = 3;
 
-/** The object that says something: the message itself, or one inside it that a log or a serialiser wrapped. */
-function coreOf(message: ObjectTree): ObjectTree {
+/** The object that says something, and those around it: the message itself, or one inside it that a log or a serialiser wrapped. */
+function coreOf(message: ObjectTree): { readonly core: ObjectTree; readonly around: readonly Fields[] } {
+  const around: Fields[] = [];
   let core: Tree | undefined = message;
-  for (let depth = 0; depth <= WRAPPINGS && core?.kind === "object"; depth++) {
+  while (around.length <= WRAPPINGS && core?.kind === "object") {
     const fields = fieldsOf(core);
-    if (isRpc(core)) return messageInRpc(core) ?? core;
-    if (speaks(fields)) return core;
+    if (speaks(fields)) return { core, around };
+    const carried = isRpc(core) ? messageInRpc(core) : undefined;
+    if (isRpc(core) && carried === undefined) return { core, around };
+    around.push(fields);
+    if (carried !== undefined) return { core: carried, around };
     core = words.wrapping.map((word) => fields.get(word)).find((value) => value?.kind === "object") ?? contentWithParts(fields);
   }
-  return message;
+  return { core: message, around: [] };
 }
 
 /** What Gemini calls content is the message. */
@@ -114,7 +121,7 @@ const saidBut = (speaker: string | undefined): readonly string[] => words.said.f
 function speaks(fields: Fields): boolean {
   const said = words.said.some((word) => ["string", "array"].includes(fields.get(word)?.kind ?? ""));
   const called = pickString(fields, [...CALLED, "name"]) !== undefined && pick(fields, ARGS) !== undefined;
-  return said || called || pick(fields, [...words.calls, ...words.callId]) !== undefined;
+  return said || blocksIn(fields) !== undefined || called || pick(fields, [...words.calls, ...words.callId]) !== undefined;
 }
 
 /** A message that is a tool's answer as a whole. False when its content holds results of its own, or nothing. */
@@ -123,7 +130,9 @@ function liftAnswer(fields: Fields, lift: Lift): boolean {
   const returned =
     (observed?.value === "" ? undefined : observed) ??
     pick(fields, words.returned) ??
-    pick(fields, ["parts", "blocks", "contents", "items", "message"]);
+    pick(fields, ["parts", "blocks"]) ??
+    blocksIn(fields) ??
+    pick(fields, ["message"]);
   if (returned === undefined || (returned.kind === "array" && returned.items.some(isResultBlock))) return false;
   const said = fields.get("content");
   if (said !== returned && said?.kind === "string" && said.value !== "") lift.text(said);
@@ -133,13 +142,23 @@ function liftAnswer(fields: Fields, lift: Lift): boolean {
 }
 
 function liftSaid(fields: Fields, spoken: Spoken | undefined, lift: Lift): void {
+  const said = saidIn(fields, spoken);
+  const isCall = spoken?.role === "assistant" && words.callWrapping.some((word) => word === spoken.word);
+  if (isCall && said?.kind === "string" && liftSpelled(said, lift)) return;
+  if (said !== undefined && !isEmpty(said)) liftContent(said, lift);
+  if (lift.parts.length === 0) liftThought(fields, lift);
+}
+
+function saidIn(fields: Fields, spoken: Spoken | undefined): Tree | undefined {
   const parts = ["parts", "blocks"].map((word) => fields.get(word)).find((value) => value?.kind === "array" && value.items.length > 0);
   const said = parts ?? pick(fields, saidBut(spoken?.key));
-  const byModel = said?.kind === "string" && spoken?.role === "assistant" ? said : undefined;
-  if (byModel !== undefined && words.callWrapping.some((word) => word === spoken?.word) && liftSpelled(byModel, lift)) return;
-  if (said !== undefined && !isEmpty(said)) liftContent(said, lift);
-  if (byModel !== undefined) liftTagged(byModel, lift);
-  if (lift.parts.length === 0) liftThought(fields, lift);
+  return said === undefined || isEmpty(said) ? (blocksIn(fields) ?? said) : said;
+}
+
+/** Calls that a model wrote into its text, having no other means. Beside one that was made they are what it talks about. */
+function liftWritten(fields: Fields, spoken: Spoken | undefined, lift: Lift): void {
+  const said = spoken?.role === "assistant" ? saidIn(fields, spoken) : undefined;
+  if (said?.kind === "string" && !lift.parts.some((part) => part.type === "tool_call")) liftTagged(said, lift);
 }
 
 function liftThought(fields: Fields, lift: Lift): void {
@@ -196,6 +215,7 @@ function liftResults(fields: Fields, lift: Lift): void {
 }
 
 const isEmpty = (said: Tree): boolean => said.kind === "string" && said.value === "";
+const isNone = (said: Tree | undefined): boolean => said?.kind === "array" && said.items.length === 0;
 
 /** A message that says nothing where messages say it. */
 function liftElse(message: ObjectTree, fields: Fields, speaker: string | undefined, lift: Lift): void {
@@ -209,7 +229,7 @@ function liftElse(message: ObjectTree, fields: Fields, speaker: string | undefin
     lift.text(other);
     return;
   }
-  const silent = words.said.some((word) => fields.has(word));
+  const silent = words.said.some((word) => fields.has(word)) || words.saidInBlocks.some((word) => isNone(fields.get(word)));
   const bare = message.members.every(([, value]) => value.kind === "null" || value === fields.get(speaker ?? ""));
   if (!silent && !(bare && speaker !== undefined)) lift.json(message);
 }

@@ -17,6 +17,14 @@ export function messageInRpc(rpc: ObjectTree): ObjectTree | undefined {
   return undefined;
 }
 
+/** Whose words JSON-RPC is, where no log names another: a model's call, a tool's answer, or else its program's. */
+export function roleInRpc(rpc: ObjectTree): Role {
+  const method = memberOf(rpc, "method");
+  if (method?.kind !== "string") return "tool";
+  const asked = pick(fieldsOf(rpc), ["id"]) !== undefined && memberOf(memberOf(rpc, "params"), "name") !== undefined;
+  return asked && method.value === "tools/call" ? "assistant" : "note";
+}
+
 /** The role of the item, or undefined when this is no JSON-RPC; then nothing was taken. */
 export function liftRpc(rpc: ObjectTree, lift: Lift): Role | undefined {
   if (!isRpc(rpc)) return undefined;

@@ -5,7 +5,10 @@ import { liftCall } from "./blocks.ts";
 import type { Lift } from "./lift.ts";
 import { depthOf, placedIn, type StringTree, type Tree, treeIn } from "./tree.ts";
 
-/** {"from": "function_call", "value": "{\"name\": …, \"arguments\": {…}}"}, or an array of such. False when it is none; then nothing was taken. */
+/**
+ * {"from": "function_call", "value": "{\"name\": …, \"arguments\": {…}}"}, or an array of such. False when it is none; then nothing was
+ * taken.
+ */
 export function liftSpelled(text: StringTree, lift: Lift): boolean {
   const placed = placedIn(text.value);
   if (placed === undefined || isDeep(placed.tree)) return false;

@@ -49,7 +49,7 @@ const knownWords = [
   ..."action observation thought cause tool_call_metadata extras is_error status source media_type base64 image_url url json blocks event results".split(
     " ",
   ),
-  ..."jsonrpc method params items contents $type outputs call origin operation action thought response summary encrypted_content".split(
+  ..."jsonrpc method params items contents sender $type outputs call origin operation action thought response summary encrypted_content".split(
     " ",
   ),
   ..."$json $form $frame $root $0 $none ... __proto__ constructor toString hasOwnProperty labels subjects meta 0 17 -1".split(" "),
@@ -75,6 +75,7 @@ const words = fc
     "function_call",
     "ROLE_USER",
     "web_search_call",
+    "phone_call",
     "computer_call_output",
     "FunctionCallContent",
     "tools/call",
