@@ -28,6 +28,8 @@ export class Disk {
     this.#db = new DatabaseSync(file);
     // Two sidecars on one file would each believe that the turn locks, reminders and messages are theirs alone.
     this.#db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA busy_timeout = 0");
+    // What is deleted or overwritten is gone from its page, not just from sight; contents are deleted because somebody wants them gone.
+    this.#db.exec("PRAGMA secure_delete = ON");
     try {
       this.#db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -${cacheKiB}; BEGIN EXCLUSIVE; COMMIT`);
     } catch (cause) {
