@@ -121,6 +121,10 @@ export interface Grants {
   verify(tenant: TenantId, token: string): Claims | Refusal;
 }
 
+/** What a reminder found to do: something that is not done yet, nothing, or a context that makes turns and so does it itself. */
+export const tendings = ["unfinished", "clean", "in use"] as const;
+export type Tending = (typeof tendings)[number];
+
 /** What is reported, one function each: ids and numbers, never content. */
 export interface Events {
   turn(id: string, method: string, outcome: Code | "ok", took: Millis): void;
@@ -131,7 +135,7 @@ export interface Events {
   unknown(id: string, version: number, settled: "mine" | "other" | "absent"): void;
   ghost(id: string, version: number): void;
   ended(id: string, version: number): void;
-  tended(id: string, work: string): void;
+  tended(id: string, work: Tending): void;
   failed(id: string, doing: string, reason: unknown): void;
 }
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { tendings } from "../../actors/ports.ts";
 import { ContextError, codes } from "../../protocol/errors.ts";
 import { millis } from "../../protocol/units.ts";
 import { type Log, makeEvents } from "../../services/telemetry/events.ts";
@@ -240,6 +241,11 @@ test("every metric is on the page with its kind, unit and attributes, and the pa
   }
   const made = meter.instruments.map(({ name, kind, unit }) => [name, kind, unit, [...(attributes.get(name) ?? [])].join(", ")]);
   expect(tableUnder("Metrics").map((row) => row.slice(0, 4))).toEqual(made);
+});
+
+test("every value that strata.work can have is on the page, and the page has no other", () => {
+  const [, said = ""] = /`strata\.work` is ([^;]*);/.exec(page) ?? [];
+  expect([...said.matchAll(/`([^`]*)`/g)].map(([, value]) => value)).toEqual([...tendings]);
 });
 
 test("names and units follow OpenTelemetry's conventions", () => {
