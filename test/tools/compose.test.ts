@@ -12,8 +12,10 @@ import { daprdArguments, readRunFile } from "../../tools/run/run-file.ts";
 const root = join(import.meta.dirname, "../..");
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 
-/** A tag that names one version, not a line of versions. */
-const Image = z.string().regex(/^[a-z0-9./-]+:\d+\.\d+(\.\d+)?(-[a-z]+)?$/, "an image is pinned to a version");
+/** A tag that names one version, not a line of versions: x.y.z, and of PostgreSQL x.y, since its versions have no third number. */
+const Image = z
+  .string()
+  .regex(/^(postgres:\d+\.\d+|(?!postgres:)[a-z0-9./-]+:\d+\.\d+\.\d+)(-[a-z]+)?$/, "an image is pinned to a version");
 const Duration = z.string().regex(/^\d+(ms|s|m)$/);
 const Condition = z.strictObject({ condition: z.enum(["service_started", "service_healthy"]) });
 
@@ -61,6 +63,21 @@ function service(name: string): z.infer<typeof Service> {
   if (found === undefined) throw new Error(`docker-compose.yml has no service ${name}`);
   return found;
 }
+
+test("an image is pinned to a version, not to a line of them", () => {
+  for (const image of ["redis:7.4.2-bookworm", "postgres:17.2-bookworm", "daprio/daprd:1.18.2"])
+    expect(Image.safeParse(image).success).toBe(true);
+  for (const image of [
+    "redis:7.4",
+    "redis:7-bookworm",
+    "redis",
+    "redis:latest",
+    "postgres:17",
+    "postgres:17-bookworm",
+    "daprio/daprd:1.18",
+  ])
+    expect(Image.safeParse(image).success).toBe(false);
+});
 
 test("docker-compose.yml has no key that Compose does not know, and every image is pinned", () => {
   const { services } = compose();
