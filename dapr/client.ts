@@ -19,6 +19,8 @@ export type ClientOptions = {
   readonly grant: string;
   /** DAPR_API_TOKEN of the callers' sidecar, where it has one. */
   readonly token?: string | undefined;
+  /** Of what the calls are made for, where that is traced. */
+  readonly traceparent?: string | undefined;
   /** Ends waiting and calls; both then throw its reason. */
   readonly signal?: AbortSignal;
   readonly patience?: Patience;
@@ -64,13 +66,17 @@ export class Client {
   #answered = false;
 
   constructor(options: ClientOptions) {
-    const { url, token, patience = limits } = options;
+    const { url, token, traceparent, patience = limits } = options;
     this.#options = options;
     this.#patience = patience;
     const { origin, pathname } = new URL(url);
     this.#pool = new Pool(origin, { ...noPartialTimeouts, connectTimeout: within.withinMs });
     this.#path = `${pathname.replace(/\/$/, "")}/v1.0/actors`;
-    this.#headers = { "content-type": "application/json", ...(token === undefined ? {} : { "dapr-api-token": token }) };
+    this.#headers = {
+      "content-type": "application/json",
+      ...(token === undefined ? {} : { "dapr-api-token": token }),
+      ...(traceparent === undefined ? {} : { traceparent }),
+    };
   }
 
   get aborted(): boolean {

@@ -3,9 +3,10 @@
 
 import { sidecarUrl } from "../../dapr/client.ts";
 
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 export const DEFAULT_URL = "http://127.0.0.1:3500";
 
-export type CallersSidecar = { readonly url: string; readonly token: string | undefined };
+export type CallersSidecar = { readonly url: string; readonly token: string | undefined; readonly traceparent: string | undefined };
 
 /** What is wrong is said in one line, for the command to make an error of its own. */
 export function readCallersSidecar(
@@ -21,5 +22,7 @@ export function readCallersSidecar(
     return {
       problem: "DAPR_API_TOKEN: it holds a space, a line break or another character that no header may hold; allowed is printable ASCII",
     };
-  return { url, token };
+  // Whoever runs a command as a step of something traced says so, and as of a caller's header, what is none is no reason to fail.
+  const { TRACEPARENT: parent = "" } = env;
+  return { url, token, traceparent: TRACEPARENT.test(parent) ? parent : undefined };
 }

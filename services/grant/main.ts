@@ -25,8 +25,8 @@ try {
 async function run({ command, json, keyFile }: Asked): Promise<void> {
   const say = (text: string, data: object): void => console.log(json ? JSON.stringify(data) : text);
   const keyring = (): Keyring => new Keyring(parseRootKeys(readRootKey(keyFile)), systemDie);
-  const client = (tenant: TenantId, { url, token }: CallersSidecar): Client =>
-    new Client({ url, token, grant: operatorGrant(keyring(), tenant), patience });
+  const client = (tenant: TenantId, { url, token, traceparent }: CallersSidecar): Client =>
+    new Client({ url, token, traceparent, grant: operatorGrant(keyring(), tenant), patience });
   switch (command.kind) {
     case "key": {
       const key = Buffer.from(systemDie.bytes(32)).toString("base64");

@@ -16,7 +16,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const interrupt = new AbortController();
   process.once("SIGINT", () => interrupt.abort());
-  const client = new Client({ url: config.url, token: config.token, grant: config.grant, signal: interrupt.signal });
+  const { url, token, traceparent, grant } = config;
+  const client = new Client({ url, token, traceparent, grant, signal: interrupt.signal });
   try {
     return config.context === undefined ? await runImport(config, client) : await runExport(config.context, client);
   } catch (error) {

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { CallError, Client, sidecarUrl } from "../../dapr/client.ts";
+import { readCallersSidecar } from "../../services/caller/config.ts";
 
 const GRANT = "strata1.1.of-nobody.else";
 const TOKEN = "token-of-the-callers-sidecar";
@@ -36,6 +37,21 @@ async function heardFrom(listener: RequestListener, { token }: { readonly token?
   expect(error.message).not.toContain("\n");
   return error;
 }
+
+test("a call carries its caller's trace, and none where there is none", async () => {
+  const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const seen: unknown[] = [];
+  await using server = await serve((request, response) => {
+    seen.push(request.headers.traceparent);
+    response.writeHead(401).end();
+  });
+  for (const TRACEPARENT of [parent, "of-nobody", undefined]) {
+    const sidecar = readCallersSidecar(server.url, { TRACEPARENT });
+    if ("problem" in sidecar) throw new Error(sidecar.problem);
+    await expect(new Client({ ...sidecar, grant: GRANT, patience }).call("main.a", "read", {})).rejects.toThrow(CallError);
+  }
+  expect(seen).toEqual([parent, undefined, undefined]);
+});
 
 const answers =
   (status: number, text: string): RequestListener =>
