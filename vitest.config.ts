@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /**
- * Tests of these files start whole installations on a real Dapr runtime: after all others, and three at a time, since for much of their time they
+ * Tests of these files start whole installations on a real Dapr runtime: after all others, and four at a time, since for much of their time they
  * wait for reminders, leases and hosts that come back.
  */
 const real = "**/*.real.test.ts";
@@ -31,7 +31,7 @@ export default defineConfig({
           name: "real",
           include: [real],
           exclude: [...outside, faults],
-          maxWorkers: 3,
+          maxWorkers: 4,
           testTimeout: 300_000,
           hookTimeout: 300_000,
           sequence: { groupOrder: 2 },

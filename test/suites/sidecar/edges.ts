@@ -127,11 +127,14 @@ function noText({ on, app }: Sides): void {
       const refused = [500, "ERR_ACTOR_INVOKE_METHOD"];
       expect(told(await on().call(`Actor/${id}${bytes}`, "m"))).toEqual(refused);
       expect(told(await on().call(`Actor/${id}`, `m${bytes}`))).toEqual(refused);
-      expect(told(await on().call(`Actor${bytes}/${id}`, "m"))).toEqual(refused);
       expect(app().at(`/actors/Actor/${id}`)).toEqual([]);
       expect((await on().host(`/v1.0/actors/Actor/${id}${bytes}/method/m${bytes}`, { body: "" })).status).toBe(200);
       expect(app().at(`/actors/Actor/${id}`)[0]?.path).toBe(`/actors/Actor/${id}${bytes}/method/m${bytes}`);
     });
+
+  test("names: a type that is no UTF-8 is one that nobody hosts", async () => {
+    expect(told(await on().call(`Actor%FF/${fresh("bytes")}`, "m"))).toEqual([500, "ERR_ACTOR_INVOKE_METHOD"]);
+  });
 
   test("names: what may not stand in a name is refused in one that is no UTF-8 too", async () => {
     for (const odd of ["%23%FF", "%01%FF", "%FF%2F"]) expect(told(await on().call(`Actor/x${odd}`, "m"))).toEqual([400, "ERR_BAD_REQUEST"]);

@@ -3,5 +3,4 @@ import { binaries, isLive } from "../tools/live.ts";
 import { openDaprd } from "./daprd.ts";
 
 // Where there is no daprd, live.ts has said so and why.
-if (isLive)
-  for (const store of ["sqlite", "redis", "postgres"] as const) sidecarSuite(`daprd on ${store}`, () => openDaprd(binaries(), store));
+if (isLive) sidecarSuite("daprd on postgres", () => openDaprd(binaries(), "postgres"));

@@ -5,11 +5,13 @@ import type { Installation } from "../suites/installation.ts";
 import { isLive, liveTest } from "../tools/live.ts";
 import { openOnDaprd } from "./daprd-installation.ts";
 
-// Skipped where there is no Dapr runtime; test/tools/live.ts says why.
-liveTest("there is a real daprd to run the contract on", () => {});
+/** A file for each store, so that they wait beside each other. */
+export function contractOnDaprd(store: "sqlite" | "redis" | "postgres"): void {
+  // Skipped where there is no Dapr runtime; test/tools/live.ts says why.
+  liveTest("there is a real daprd to run the contract on", () => {});
+  if (!isLive) return;
 
-if (isLive)
-  describe.each(["sqlite", "redis", "postgres"] as const)("on daprd with %s", (store) => {
+  describe(`on daprd with ${store}`, () => {
     let opening: Promise<Installation> | undefined;
     const open = (): Promise<Installation> => (opening ??= openOnDaprd(store));
 
@@ -21,3 +23,4 @@ if (isLive)
     // there are fewer of them.
     badInputSuite(store, open, store === "redis" ? { flooded: true, queued: Number(process.env.STRATA_QUEUED ?? 2_000) } : {});
   });
+}

@@ -1,0 +1,3 @@
+import { contractOnDaprd } from "./on-daprd.ts";
+
+contractOnDaprd("redis");
