@@ -7,7 +7,7 @@ export type Body = { readonly bytes: Buffer; readonly release: () => void };
 
 /** What a piece of a body costs beside its bytes: a sender may cut it as small as it likes. */
 const bytesPerPiece = 128;
-const empty: Body = { bytes: Buffer.alloc(0), release: () => {} };
+export const noBody: Body = { bytes: Buffer.alloc(0), release: () => {} };
 
 /** Reads bodies whole: each up to a cap, and those that are counted together up to another. */
 export class Bodies {
@@ -26,7 +26,7 @@ export class Bodies {
     const length = Number(request.headers["content-length"] ?? 0);
     const most = this.#caps.each + more;
     if (length > most) return "too large";
-    if (length === 0 && request.headers["transfer-encoding"] === undefined) return empty;
+    if (length === 0 && request.headers["transfer-encoding"] === undefined) return noBody;
     let mine = 0;
     const release = (): void => {
       this.#held -= mine;

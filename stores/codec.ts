@@ -5,7 +5,6 @@
 // but has no key cannot make a record that we would take, not even the last one, which no later record vouches for.
 
 import { createCipheriv, createDecipheriv, createSecretKey, hash, timingSafeEqual } from "node:crypto";
-import { Packr } from "msgpackr";
 import type { Codec, ContextKeys, Die, Sealed } from "../actors/ports.ts";
 import type { Draft, Entry } from "../core/record.ts";
 import type { State } from "../core/state.ts";
@@ -17,7 +16,7 @@ import { Policy } from "../protocol/policy.ts";
 import { instant } from "../protocol/units.ts";
 import { type ContentKeys, OpenKeys } from "./context-keys.ts";
 import { deflate, inflate, inflateAll, type Resting } from "./deflate.ts";
-import { Format } from "./format.ts";
+import { Format, packr } from "./format.ts";
 import type { Keyring } from "./keyring.ts";
 import { isHead, isPage, isRecord, isTable, isTombstone } from "./shapes.ts";
 import { packSkeleton, unpackSkeleton } from "./skeleton.ts";
@@ -30,7 +29,6 @@ const RECORD_DOMAIN = Buffer.from("strata/record/1\0");
 const HEAD_DOMAIN = Buffer.from("strata/head/1\0");
 const GENESIS_DOMAIN = "strata/genesis/1\0";
 
-const packr = new Packr({ useRecords: false });
 /** msgpackr's buffers share a slab, so what is kept is copied out. */
 const pack = (value: unknown): Buffer => Buffer.from(packr.pack(value));
 

@@ -4,7 +4,8 @@ import { Packr } from "msgpackr";
 import { ContextError } from "../protocol/errors.ts";
 import type { Shape } from "./shapes.ts";
 
-const packr = new Packr({ useRecords: false });
+/** The one encoding of all that rests. */
+export const packr = new Packr({ useRecords: false });
 
 /** What rests in a format byte's company, in the words of an error. */
 export type Framed = "the record" | "the page" | "the head" | "the key table" | "the tombstone";

@@ -4,7 +4,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Limits, limits } from "../../protocol/limits.ts";
-import { Bodies, type Body } from "../bodies.ts";
+import { Bodies, type Body, noBody } from "../bodies.ts";
 import { type Answer, notFound, plain, Refused, refused } from "./answers.ts";
 import type { Faults } from "./faults.ts";
 import { Leaver, type Leaving } from "./lock.ts";
@@ -44,7 +44,6 @@ type ServerLimits = Pick<
   "headers_ms" | "request_ms" | "senders_look_ms" | "sidecar_keep_alive_ms" | "sidecar_connections" | "sidecar_bytes_held"
 >;
 
-const nothingRead = Buffer.alloc(0);
 const badUrl = plain(400, "400 Bad Request");
 const invalidToken = plain(401, "invalid api token");
 /** What no daprd says: it takes whatever its memory holds. */
@@ -173,7 +172,7 @@ export class SidecarServer {
 
   /** What a route reads of the request, or how that is refused. */
   async #read(request: IncomingMessage, { tooLarge }: Route, params: readonly string[], counted: boolean): Promise<Body | Answer> {
-    if (tooLarge === undefined) return { bytes: nothingRead, release: () => {} };
+    if (tooLarge === undefined) return noBody;
     const byOne = Number(request.headers["content-length"] ?? 0) === this.#maxBytes + 1;
     const cut = byOne && this.#faults().cutsLastByte;
     const body = await this.#bodies.read(request, counted, cut ? 1 : 0);

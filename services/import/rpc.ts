@@ -26,17 +26,18 @@ export function roleInRpc(rpc: ObjectTree): Role {
 }
 
 /** The role of the item, or undefined when this is no JSON-RPC; then nothing was taken. */
-export function liftRpc(rpc: ObjectTree, lift: Lift): Role | undefined {
-  if (!isRpc(rpc)) return undefined;
+export const liftRpc = (rpc: ObjectTree, lift: Lift): Role | undefined => (isRpc(rpc) && liftBody(rpc, lift) ? roleInRpc(rpc) : undefined);
+
+function liftBody(rpc: ObjectTree, lift: Lift): boolean {
   const id = pick(fieldsOf(rpc), ["id"]);
   const method = memberOf(rpc, "method");
-  if (method?.kind !== "string") return liftReply(rpc, id, lift) ? "tool" : undefined;
+  if (method?.kind !== "string") return liftReply(rpc, id, lift);
   const params = memberOf(rpc, "params");
   if (id === undefined) return liftNotice(method, params, lift);
   const name = method.value === "tools/call" ? memberOf(params, "name") : undefined;
-  if (name !== undefined) return lift.call({ id, name, args: memberOf(params, "arguments") }) ? "assistant" : undefined;
+  if (name !== undefined) return lift.call({ id, name, args: memberOf(params, "arguments") });
   // No model asked for the other methods; its program did.
-  return lift.call({ id, name: method, args: params }) ? "note" : undefined;
+  return lift.call({ id, name: method, args: params });
 }
 
 function liftReply(rpc: ObjectTree, id: Tree | undefined, lift: Lift): boolean {
@@ -50,10 +51,10 @@ function liftReply(rpc: ObjectTree, id: Tree | undefined, lift: Lift): boolean {
 }
 
 /** Nobody answers a notification, so it is no call. */
-function liftNotice(method: Tree, params: Tree | undefined, lift: Lift): Role {
+function liftNotice(method: Tree, params: Tree | undefined, lift: Lift): boolean {
   const said = params?.kind === "object" ? pickString(fieldsOf(params), ["data", "message", "text"]) : undefined;
   if (said !== undefined) lift.text(said);
   else if (params !== undefined) lift.json(params);
   else if (method.kind === "string") lift.text(method);
-  return "note";
+  return true;
 }
