@@ -1,5 +1,6 @@
 // Events of all contexts of this host, on their way to the bus: after the commit, in order within a context, several in one call, one call in
-// flight at a time. What is lost here in a crash is found again: a context whose cursor is behind its version has events that are not out (C7).
+// flight at a time. The order is for the cursor and not for who hears them: daprd publishes the events of one call side by side. What is lost
+// here in a crash is found again: a context whose cursor is behind its version has events that are not out (C7).
 
 import type { ContextEvent } from "../core/record.ts";
 import type { Limits } from "../protocol/limits.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { check } from "./check.ts";
-import type { Answer, Appended, Entry, Final, Read } from "./history.ts";
+import type { Answer, Appended, Entry, Final, Read, Told } from "./history.ts";
 
 const HOT_MS = 2_000;
 const digestOf = (version: number): string => `digest-${version}`;
@@ -18,12 +18,15 @@ const append = (key: string, began: number, answer: Answer, more: Partial<Append
   ...more,
 });
 
-/** What stands: one key a version. */
+const told = (version: number, digest = digestOf(version)): Told => ({ version, digest });
+
+/** What stands: one key a version, each told of once. */
 const final = (keys: readonly string[], more: Partial<Final> = {}): Final => ({
   op: "final",
   context: "c",
   versions: keys.map((key, i) => ({ number: i + 1, digest: digestOf(i + 1), at: at(i + 1), texts: [key] })),
   verified: { version: keys.length, digest: digestOf(keys.length) },
+  told: keys.map((_, i) => told(i + 1)),
   ...more,
 });
 
@@ -81,6 +84,11 @@ describe("a history that keeps every promise", () => {
     const refused = append("x", 50, { kind: "refused", code: "conflict" }, { expect: 4 });
     const late = append("y", 50, { kind: "refused", code: "expired" }, { context: "e" });
     expect(violations(...turns, refused, late, final(["a", "b", "c"]), { op: "ended", context: "e" })).toEqual([]);
+  });
+
+  test("may tell of a version again, and in any order", () => {
+    const again = [2, 1, 2, 3, 1].map((version) => told(version));
+    expect(violations(...turns, final(["a", "b", "c"], { told: again }))).toEqual([]);
   });
 
   test("may show a hot reader what stood up to S ago", () => {
@@ -165,6 +173,21 @@ const planted: readonly [string, RegExp, readonly Entry[]][] = [
     "what was forged stands",
     /f stands, and must not: it was forged/,
     [append("f", 0, ok(1)), { op: "forbidden", context: "c", key: "f", why: "it was forged" }, final(["f"])],
+  ],
+  [
+    "a version was never told of",
+    /no event tells of 1 of 3 versions, of which 2 is the first/,
+    [...turns, final(["a", "b", "c"], { told: [told(1), told(3)] })],
+  ],
+  [
+    "what was told of does not stand",
+    /tells of version 4 with a digest that/,
+    [...turns, final(["a", "b", "c"], { told: [1, 2, 3, 4].map((n) => told(n)) })],
+  ],
+  [
+    "a version was told of with another digest",
+    /tells of version 2 with a digest that does not stand/,
+    [...turns, final(["a", "b", "c"], { told: [told(1), told(2, "other"), told(2), told(3)] })],
   ],
   ["a context was not read in the end", /was written to and not read in the end/, [...turns]],
   ["a claim of the fault does not hold", /it was so/, [{ op: "claim", holds: false, claim: "it was so" }]],

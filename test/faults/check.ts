@@ -1,6 +1,6 @@
 // What a recorded history proves, or does not. Pure: it looks at what was asked and answered and at what stands in the end, and believes nothing else.
 
-import type { Appended, Ended, Entry, Final, Forbidden, Read } from "./history.ts";
+import type { Appended, Ended, Entry, Final, Forbidden, Read, Told } from "./history.ts";
 
 export type Verdict = {
   /** Each says what was promised and what was seen instead. Empty: the history keeps every promise. */
@@ -20,6 +20,7 @@ export type CheckOptions = {
 
 type Log = {
   readonly versions: Final["versions"];
+  readonly told: readonly Told[];
   /** All items, and how many there were at each version. */
   readonly texts: readonly string[];
   readonly counts: readonly number[];
@@ -47,7 +48,10 @@ export function check(history: Iterable<Entry>, options: CheckOptions): Verdict 
     if (log !== undefined) checkTurns(context, ofContext, log, found);
     else if (!ended.has(context)) found.add("lost", `${context}: was written to and not read in the end`);
   }
-  for (const [context, log] of logs) checkStrangers(context, log, asked.get(context), found);
+  for (const [context, log] of logs) {
+    checkStrangers(context, log, asked.get(context), found);
+    checkTold(context, log, found);
+  }
   for (const { context, key, why } of by.forbidden)
     if (logs.get(context)?.at.has(key)) found.add("forbidden", `${context}: ${key} stands, and must not: ${why}`);
   checkReads(by.read, logs, turns, options, found);
@@ -85,7 +89,7 @@ function sortOut(history: Iterable<Entry>) {
 }
 
 /** The log as it stands: versions without gaps, times that never go back, a chain that verifies up to its end. */
-function readLog({ context, versions, verified }: Final, found: Findings): Log {
+function readLog({ context, versions, verified, told }: Final, found: Findings): Log {
   const texts: string[] = [];
   const counts: number[] = [0];
   const at = new Map<string, number[]>();
@@ -111,7 +115,7 @@ function readLog({ context, versions, verified }: Final, found: Findings): Log {
     );
   for (const [text, places] of at)
     if (places.length > 1) found.add("doubled", `${context}: ${text} stands at ${places.join(" and ")} (V5)`);
-  return { versions, texts, counts, at };
+  return { versions, told, texts, counts, at };
 }
 
 /** The acknowledged turns of each context. A key has one version and one digest, however often and by whomever it is repeated. */
@@ -191,6 +195,20 @@ function gatherKeys(appends: readonly Appended[]): Map<string, Set<string>> {
 function checkStrangers(context: string, { texts }: Log, keys: ReadonlySet<string> | undefined, found: Findings): void {
   for (const text of texts)
     if (keys?.has(text) !== true) found.add("stranger", `${context}: ${text.slice(0, 60)} stands, and nobody asked for it`);
+}
+
+/** Each version was told of, at least once, and nothing that does not stand. The order says nothing: daprd publishes the events of one call side by side. */
+function checkTold(context: string, { versions, told }: Log, found: Findings): void {
+  for (const { version, digest } of told)
+    if (versions[version - 1]?.digest !== digest)
+      found.add("told", `${context}: an event tells of version ${version} with a digest that does not stand (V1)`);
+  const known = new Set(told.map(({ version }) => version));
+  const untold = versions.filter(({ number }) => !known.has(number)).map(({ number }) => number);
+  if (untold.length > 0)
+    found.add(
+      "untold",
+      `${context}: no event tells of ${untold.length} of ${versions.length} versions, of which ${untold[0]} is the first (C7)`,
+    );
 }
 
 /** Every reader saw a prefix of what stands, and one that is not too old. */

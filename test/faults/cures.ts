@@ -93,6 +93,17 @@ export const cures: readonly Cure[] = [
     ],
   },
   {
+    name: "told-again",
+    about: "events that a crash kept from going out are found again, by the next turn or by the context's reminder (C7)",
+    patches: [
+      {
+        module: "actors/tending.ts",
+        replace: "if (!outbox.add(a, eventOf(a.id, entry))) return;",
+        by: "if (entry.version > 0) return;",
+      },
+    ],
+  },
+  {
     name: "mark",
     about: "a fire that came over the sidecar's API is refused on the presence of its mark, whatever the mark says",
     patches: [

@@ -2,15 +2,30 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import type { Caller, Reply } from "./caller.ts";
-import type { Final, History } from "./history.ts";
+import type { Final, History, Told } from "./history.ts";
+import { TENANT } from "./stage.ts";
+import type { Bus } from "./told.ts";
 
 const AGAIN_MS = 100;
 const VERSIONS = 1_000;
 
 type Version = { readonly number: number; readonly digest: string; readonly at: string; readonly items: number };
 
-/** Writes down what stands, or that the context's time has run out. Throws when that can't be seen in time. */
-export async function readFinal(caller: Caller, context: string, history: History, signal: AbortSignal): Promise<void> {
+export interface Sources {
+  readonly caller: Caller;
+  readonly bus: Bus;
+  readonly history: History;
+}
+
+/** Aborted when what stands must be readable, and when all of it must have been told. */
+export interface Patience {
+  readonly healed: AbortSignal;
+  readonly told: AbortSignal;
+}
+
+/** Writes down what stands and what was told of it, or that the context's time has run out. Throws when that can't be seen in time. */
+export async function readFinal(context: string, { caller, bus, history }: Sources, patience: Patience): Promise<void> {
+  const signal = patience.healed;
   const versions = await readVersions(caller, context, signal);
   if (versions === "expired") return history.add({ op: "ended", context });
   if (versions.length === 0) return;
@@ -23,7 +38,17 @@ export async function readFinal(caller: Caller, context: string, history: Histor
     taken += items;
     return { ...version, texts: texts.slice(taken - items, taken) };
   });
-  history.add({ op: "final", context, versions: own, verified });
+  const told = await readTold(bus, `${TENANT}.${context}`, versions.length, patience.told);
+  history.add({ op: "final", context, versions: own, verified, told });
+}
+
+/** Waits until the last version was told of, as long as that may take; whether all are there is for the checker to say. */
+async function readTold(bus: Bus, id: string, version: number, signal: AbortSignal): Promise<readonly Told[]> {
+  for (;;) {
+    const told = await bus.told(id);
+    if (signal.aborted || told.some((one) => one.version === version)) return told;
+    await pause(AGAIN_MS);
+  }
 }
 
 async function readVersions(caller: Caller, context: string, signal: AbortSignal): Promise<Version[] | "expired"> {

@@ -46,6 +46,9 @@ export type Forbidden = { readonly op: "forbidden"; readonly context: string; re
 /** A fault was fired, with so many turns in flight. */
 export type Fault = { readonly op: "fault"; readonly fault: string; readonly what: string; readonly at: number; readonly inFlight: number };
 
+/** An event on the bus: which version of a context it tells of. */
+export type Told = { readonly version: number; readonly digest: string };
+
 /** A context in the end. */
 export type Final = {
   readonly op: "final";
@@ -58,6 +61,8 @@ export type Final = {
     readonly texts: readonly string[];
   }[];
   readonly verified: { readonly version: number; readonly digest: string } | { readonly failed: string };
+  /** What lies on the bus about it, in the order in which it came there. */
+  readonly told: readonly Told[];
 };
 
 /** A context whose time to live ran out: nobody can read it any more. */

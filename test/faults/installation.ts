@@ -26,6 +26,8 @@ const START_MS = 60_000;
 /** A host that drains waits for calls at a sidecar that has turned away from it already; what they would tell is found again later. */
 const DRAIN_MS = 3_000;
 const STOP_MS = 8_000;
+/** What a crash left untold is found by a reminder, once a minute where nobody says otherwise: a run looks at its end whether it was. */
+const TEND_MS = 10_000;
 /** S, as the host has it when nobody says otherwise (protocol/limits.ts). */
 export const HOT_MS = 2_000;
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -122,7 +124,7 @@ class Making {
       env: present({
         ...env,
         DAPR_HTTP_ENDPOINT: gate.url,
-        STRATA_EVENTS: "off",
+        STRATA_TEND_MS: String(TEND_MS),
         STRATA_LOG: "info",
         STRATA_DRAIN_MS: String(DRAIN_MS),
         ...this.settings,

@@ -15,6 +15,7 @@ export const kills: Fault = {
   cures: [
     { without: ["read-back"], fires: 10, finds: /\(V[46]\)|\(A2\)|history can't be read/ },
     { without: ["keys"], fires: 10, finds: /\(V5\)/ },
+    { without: ["told-again"], fires: 10, finds: /\(C7\)/ },
     { without: ["durable"], fires: 10, finds: /\(V4\)|history can't be read/ },
   ],
   async run(stage) {

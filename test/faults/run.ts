@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { Random } from "../sim/random.ts";
 import { Caller } from "./caller.ts";
 import { check, type Verdict } from "./check.ts";
-import { readFinal } from "./final.ts";
+import { type Patience, readFinal } from "./final.ts";
 import { History, now } from "./history.ts";
 import type { FaultStore, Installation } from "./installation.ts";
 import { Load } from "./load.ts";
 import type { Fault, Stage } from "./stage.ts";
+import { Bus } from "./told.ts";
 
 export interface RunOptions {
   /** Acknowledged appends. */
@@ -39,6 +40,8 @@ const READERS = 3;
 /** How long a writer rests while the load is ahead of the faults: about a hundred turns a second go on. */
 const REST_MS = 250;
 const HEAL_MS = 60_000;
+/** What no turn tells, a reminder does within two rounds (installation.ts). */
+const TOLD_MS = 30_000;
 const REPORT_MS = 2_000;
 let runs = 0;
 
@@ -103,8 +106,9 @@ export async function runFault(fault: Fault, site: Installation, options: RunOpt
     clearInterval(progress);
   }
   stage.claim(!over.aborted, `it was done within ${options.limitMs} ms`);
-  const healed = AbortSignal.timeout(HEAL_MS);
-  for (const name of names) await lookAt(name, stage, healed);
+  const patience = { healed: AbortSignal.timeout(HEAL_MS), told: AbortSignal.timeout(TOLD_MS) };
+  await using bus = new Bus(site.cluster.bus.url);
+  for (const name of names) await lookAt(name, bus, stage, patience);
   stage.claim(count.fired >= fires, `${fires} faults fired with a turn in flight; these were ${count.fired}`);
   await history.close();
   const verdict = check(history.entries, { hotMs: site.hotMs });
@@ -113,9 +117,9 @@ export async function runFault(fault: Fault, site: Installation, options: RunOpt
 }
 
 /** That what stands cannot be read is a finding, and the worst. */
-async function lookAt(context: string, { caller, history, claim }: Stage, signal: AbortSignal): Promise<void> {
+async function lookAt(context: string, bus: Bus, { caller, history, claim }: Stage, patience: Patience): Promise<void> {
   try {
-    await readFinal(caller, context, history, signal);
+    await readFinal(context, { caller, bus, history }, patience);
   } catch (reason) {
     claim(false, `every context can be read in the end: ${reason instanceof Error ? reason.message : String(reason)}`);
   }
