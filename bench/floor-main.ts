@@ -42,7 +42,7 @@ async function startLocal(dataFile: string) {
     maxBodyBytes: 16 * 1024 * 1024,
     components: { stateStores: [FLOOR_STORE], pubsubs: [] },
   });
-  sidecarUrl = sidecar.url;
+  sidecarUrl = sidecar.host.url;
   await sidecar.ready();
   console.log(JSON.stringify({ url: sidecar.url }));
   return sidecar;

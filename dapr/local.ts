@@ -25,7 +25,7 @@ export { daprdDangers, type Faults, noFaults } from "./local/faults.ts";
 
 export type LocalPubSub = {
   readonly name: string;
-  /** Topics that callers without the host's token may publish to; all of them where it is absent. */
+  /** Topics that callers may publish to; all of them where it is absent. */
   readonly callerTopics?: readonly string[];
   /** Deliveries after a failed one, and the time between two; as a Resiliency policy's inbound retry. Default: none. */
   readonly retries?: number;
@@ -40,15 +40,17 @@ export type LocalSidecarOptions = {
   /** Source of what callers publish. Default: "callers". */
   readonly callersId?: string;
   readonly appPort: number;
-  /** Default: 127.0.0.1, since the API has no guard of its own but the tokens. */
+  /** Where callers come. Default: 127.0.0.1, since the API has no guard of its own but the tokens. */
   readonly host?: string;
-  /** 0 takes any free port. */
+  /** Of the callers' door, which offers actors, publish, metadata and health only; 0 takes any free port. */
   readonly port: number;
+  /** Of the host's door, on 127.0.0.1, which offers everything. Default: any free port. */
+  readonly hostPort?: number;
   /** SQLite's path; ":memory:" keeps nothing. */
   readonly dataFile: string;
-  /** With it in `dapr-api-token` a request may use everything; without it actors, publish, metadata and health only. */
-  readonly hostToken?: string;
-  /** DAPR_API_TOKEN for callers: without it, or the host's, a request is answered 401. */
+  /** DAPR_API_TOKEN of the host's door: without it in `dapr-api-token` a request there is answered 401. */
+  readonly hostToken: string;
+  /** The same for the callers' door. Default: none is asked for. */
   readonly apiToken?: string;
   /** APP_API_TOKEN: sent to the app with every request. */
   readonly appToken?: string;
@@ -73,8 +75,11 @@ export type LocalSidecarOptions = {
 };
 
 export type LocalSidecar = {
+  /** Where callers call. */
   readonly url: string;
   readonly port: number;
+  /** Where the host calls. */
+  readonly host: { readonly url: string; readonly port: number };
   /** Resolves when the app was found healthy and is hosted; rejects after `withinMs`. */
   ready(withinMs?: number): Promise<void>;
   /** Switches dangers on and off, from the next event on. */
@@ -90,8 +95,9 @@ export async function startLocalSidecar(options: LocalSidecarOptions): Promise<L
   let active: Faults = { ...noFaults, ...options.faults };
   const faults = () => active;
   const parts = assemble(options, { ...world, faults, onProblem: options.onProblem ?? (() => {}) });
-  const host = options.host ?? "127.0.0.1";
-  const port = await parts.server.listen(host, options.port).catch(async (reason) => {
+  const host = options.host ?? LOOPBACK;
+  const [port, hostPort] = await openDoors(parts.server, host, options).catch(async (reason) => {
+    await parts.server.close(0);
     await parts.stop(0);
     throw reason;
   });
@@ -99,6 +105,7 @@ export async function startLocalSidecar(options: LocalSidecarOptions): Promise<L
   return {
     url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
     port,
+    host: { url: `http://${LOOPBACK}:${hostPort}`, port: hostPort },
     async ready(withinMs = 30_000) {
       await parts.hosting.settled(withinMs);
       if (!parts.hosting.healthy)
@@ -114,6 +121,12 @@ export async function startLocalSidecar(options: LocalSidecarOptions): Promise<L
   };
 }
 
+const LOOPBACK = "127.0.0.1";
+
+async function openDoors(server: SidecarServer, address: string, { port, hostPort = 0 }: LocalSidecarOptions): Promise<[number, number]> {
+  return [await server.listen("callers", address, port), await server.listen("host", LOOPBACK, hostPort)];
+}
+
 type World = { clock: Clock; die: Die; faults: () => Faults; onProblem: (what: string, cause?: unknown) => void };
 
 function assemble(options: LocalSidecarOptions, world: World) {
@@ -125,7 +138,7 @@ function assemble(options: LocalSidecarOptions, world: World) {
   const disk = new Disk(options.dataFile);
   const rows = new Rows(disk, world.clock, world.die);
   const queue = new Queue({ disk, limits: bounds, onProblem: world.onProblem });
-  const app = new AppChannel({ host: "127.0.0.1", port: options.appPort, token: options.appToken, maxBytes });
+  const app = new AppChannel({ host: LOOPBACK, port: options.appPort, token: options.appToken, maxBytes });
   const hosting = new Hosting({
     app,
     healthPath: options.appHealthPath ?? "/healthz",

@@ -8,7 +8,7 @@ import type { Call, Route } from "./server.ts";
 import { queryMetadata } from "./state.ts";
 
 export class PubSub {
-  /** Component names, each with the topics that callers without the host's token may publish to; `undefined` is all of them. */
+  /** Component names, each with the topics that callers may publish to; `undefined` is all of them. */
   readonly #components: ReadonlyMap<string, ReadonlySet<string> | undefined>;
   readonly #ids: { readonly host: string; readonly callers: string };
   readonly #queue: Queue;

@@ -20,7 +20,7 @@ export type Call = {
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
   readonly caller: Leaving;
-  /** Came with the host's token. */
+  /** Came to the host's door. */
   readonly host: boolean;
 };
 
@@ -28,7 +28,7 @@ export type Route = {
   readonly verbs: readonly string[];
   /** Segments: text, `{}` for any one, and at the end `*` for all that follows. */
   readonly pattern: string;
-  /** Who may ask: everybody even without a token, callers, or the host alone. To others the route does not exist. */
+  /** Who may ask: everybody even without the door's token, callers and the host, or the host alone. At the callers' door the last does not exist. */
   readonly for: "everybody" | "callers" | "host";
   /** Whether there is such a route at this moment. Default: always. */
   readonly exists?: () => boolean;
@@ -37,7 +37,10 @@ export type Route = {
   readonly handle: (call: Call) => Answer | Promise<Answer>;
 };
 
-export type Tokens = { readonly host: string | undefined; readonly callers: string | undefined };
+/** As with daprd, where callers and host have a sidecar each: what is open at the one is not at the other, nor is its token. */
+export type Side = "host" | "callers";
+/** What a request has to send in `dapr-api-token` at each door. Undefined: nothing. */
+export type Tokens = Readonly<Record<Side, string | undefined>>;
 
 type ServerLimits = Pick<
   Limits,
@@ -50,7 +53,7 @@ const invalidToken = plain(401, "invalid api token");
 const noRoom = refused(503, "ERR_OVERLOADED", "the bodies of calls that wait fill all the room there is for them; call again");
 
 export class SidecarServer {
-  readonly #server: Server;
+  readonly #servers: Readonly<Record<Side, Server>>;
   readonly #routes = new Map<string, { route: Route; segments: readonly string[] }[]>();
   readonly #tokens: Tokens;
   readonly #bodies: Bodies;
@@ -79,10 +82,14 @@ export class SidecarServer {
     this.#onProblem = options.onProblem;
     this.#maxBytes = options.maxBytes;
     this.#faults = options.faults;
-    const { headers_ms, request_ms, senders_look_ms, sidecar_keep_alive_ms, sidecar_connections, sidecar_bytes_held } = options.limits;
     // The host's bodies are bounded by what the host does; callers must not take the room that their own turns need.
-    this.#bodies = new Bodies({ each: options.maxBytes, together: sidecar_bytes_held });
-    this.#server = createServer(
+    this.#bodies = new Bodies({ each: options.maxBytes, together: options.limits.sidecar_bytes_held });
+    this.#servers = { host: this.#door("host", options.limits), callers: this.#door("callers", options.limits) };
+  }
+
+  #door(side: Side, bounds: ServerLimits): Server {
+    const { headers_ms, request_ms, senders_look_ms, sidecar_keep_alive_ms, sidecar_connections } = bounds;
+    const server = createServer(
       {
         headersTimeout: headers_ms,
         requestTimeout: request_ms,
@@ -90,36 +97,32 @@ export class SidecarServer {
         connectionsCheckingInterval: Math.min(headers_ms, senders_look_ms),
         keepAliveTimeout: sidecar_keep_alive_ms,
       },
-      (request, response) => void this.#serve(request, response),
+      (request, response) => void this.#serve(side, request, response),
     );
-    this.#server.on("clientError", refuseUnreadable);
+    server.on("clientError", refuseUnreadable);
     // Waiting calls and queued turns belong to connections, some to each, so this bounds them all.
-    this.#server.maxConnections = sidecar_connections;
+    server.maxConnections = sidecar_connections;
+    return server;
   }
 
-  /** Resolves with the port. Rejects with the system's error, EADDRINUSE for one. */
-  async listen(host: string, port: number): Promise<number> {
-    const listening = once(this.#server, "listening");
-    this.#server.listen(port, host);
+  /** Opens a door. Resolves with the port. Rejects with the system's error, EADDRINUSE for one. */
+  async listen(side: Side, address: string, port: number): Promise<number> {
+    const server = this.#servers[side];
+    const listening = once(server, "listening");
+    server.listen(port, address);
     await listening;
-    const address = this.#server.address();
-    if (address === null || typeof address === "string") throw new Error("the server listens on no port");
-    return address.port;
+    const bound = server.address();
+    if (bound === null || typeof bound === "string") throw new Error("the server listens on no port");
+    return bound.port;
   }
 
-  /** Takes no more connections; those that are still at work after `withinMs` are cut. */
+  /** Takes no more connections; those that are still at work after `withinMs` are cut. The host's door stands open until the callers' are gone. */
   async close(withinMs: number): Promise<void> {
-    const closed = once(this.#server, "close");
-    this.#server.close();
-    this.#server.closeIdleConnections();
-    const idle = setInterval(() => this.#server.closeIdleConnections(), 20);
-    const cut = setTimeout(() => this.#server.closeAllConnections(), withinMs);
-    await closed;
-    clearInterval(idle);
-    clearTimeout(cut);
+    await closeDoor(this.#servers.callers, withinMs);
+    await closeDoor(this.#servers.host, withinMs);
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #serve(side: Side, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { socket } = request;
     const open = (this.#open.get(socket) ?? 0) + 1;
     // No answer to it could go out before those that others wait for, and each that waits costs memory.
@@ -127,7 +130,7 @@ export class SidecarServer {
     this.#open.set(socket, open);
     response.once("close", () => this.#open.set(socket, (this.#open.get(socket) ?? 1) - 1));
     try {
-      await this.#answer(request, response);
+      await this.#answer(side, request, response);
     } catch (cause) {
       if (response.headersSent || response.destroyed) response.destroy();
       else send(request, response, cause instanceof Refused ? cause.answer : this.#broken(cause));
@@ -139,13 +142,13 @@ export class SidecarServer {
     return refused(500, "ERROR", "internal error");
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #answer(side: Side, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = request.url ?? "/";
     const mark = url.indexOf("?");
     const path = cleanPath(mark < 0 ? url : url.slice(0, mark));
-    const who = this.#who(request.headers["dapr-api-token"]);
+    const known = this.#isKnown(side, request.headers["dapr-api-token"]);
     delete request.headers["dapr-api-token"];
-    const found = this.#find(path, request.method ?? "", who);
+    const found = this.#find(path, request.method ?? "", side, known);
     if (!("route" in found)) return void send(request, response, found);
 
     const params: string[] = [];
@@ -154,7 +157,7 @@ export class SidecarServer {
       if (param === undefined) return void send(request, response, badUrl);
       params.push(param);
     }
-    const body = await this.#read(request, found.route, params, who !== "host");
+    const body = await this.#read(request, found.route, params, side !== "host");
     if ("status" in body) return void send(request, response, body);
     try {
       const caller = new Leaver();
@@ -163,7 +166,7 @@ export class SidecarServer {
       });
       const query = mark < 0 ? "" : url.slice(mark + 1);
       const { method: verb = "", headers } = request;
-      const answer = await found.route.handle({ verb, params, query, headers, body: body.bytes, caller, host: who === "host" });
+      const answer = await found.route.handle({ verb, params, query, headers, body: body.bytes, caller, host: side === "host" });
       if (!response.destroyed) send(request, response, answer);
     } finally {
       body.release();
@@ -181,27 +184,37 @@ export class SidecarServer {
     return cut ? { ...body, bytes: body.bytes.subarray(0, this.#maxBytes) } : body;
   }
 
-  #who(token: string | string[] | undefined): "host" | "callers" | "nobody" {
-    const given = typeof token === "string" ? token : "";
-    if (this.#tokens.host !== undefined && same(given, this.#tokens.host)) return "host";
-    if (this.#tokens.callers === undefined || same(given, this.#tokens.callers)) return "callers";
-    return "nobody";
+  #isKnown(side: Side, token: string | string[] | undefined): boolean {
+    const expected = this.#tokens[side];
+    return expected === undefined || same(typeof token === "string" ? token : "", expected);
   }
 
-  #find(path: string, verb: string, who: "host" | "callers" | "nobody"): { route: Route; params: readonly string[] } | Answer {
+  #find(path: string, verb: string, side: Side, known: boolean): { route: Route; params: readonly string[] } | Answer {
     const segments = path.slice(1).split("/");
     const allowed: string[] = [];
     for (const { route, segments: pattern } of this.#routes.get(segments[1] ?? "") ?? []) {
-      if ((who === "callers" && route.for === "host") || route.exists?.() === false) continue;
+      if ((side === "callers" && route.for === "host") || route.exists?.() === false) continue;
       const params = match(pattern, segments);
       if (params === undefined) continue;
-      if (who === "nobody" && route.for !== "everybody") return invalidToken;
+      if (!known && route.for !== "everybody") return invalidToken;
       if (route.verbs.includes(verb)) return { route, params };
       allowed.push(...route.verbs);
     }
-    if (who === "nobody") return invalidToken;
+    if (!known) return invalidToken;
     return allowed.length > 0 ? { status: 405, headers: { allow: allowed.join(", ") } } : notFound;
   }
+}
+
+async function closeDoor(server: Server, withinMs: number): Promise<void> {
+  if (!server.listening) return;
+  const closed = once(server, "close");
+  server.close();
+  server.closeIdleConnections();
+  const idle = setInterval(() => server.closeIdleConnections(), 20);
+  const cut = setTimeout(() => server.closeAllConnections(), withinMs);
+  await closed;
+  clearInterval(idle);
+  clearTimeout(cut);
 }
 
 function match(pattern: readonly string[], segments: readonly string[]): string[] | undefined {

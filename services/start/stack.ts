@@ -37,7 +37,7 @@ export async function startStack(options: StackOptions, around: Around): Promise
   };
   try {
     sidecar = await startSidecar(options, host.port, tokens, around);
-    await host.serve({ url: sidecar.url, token: tokens.host });
+    await host.serve({ url: sidecar.host.url, token: tokens.host });
     await sidecar.ready(READY_MS);
     return { url: sidecar.url, close };
   } catch (reason) {

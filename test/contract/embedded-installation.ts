@@ -118,7 +118,7 @@ class Embedded implements Installation {
       maxBodyBytes: MAX_BODY_BYTES,
       components: { stateStores: ["store"], pubsubs: [{ name: "bus", callerTopics: ["untrusted"], retries: 3 }] },
     });
-    await this.#between.listen(this.#ports.between, this.#local.url);
+    await this.#between.listen(this.#ports.between, this.#local.host.url);
     await this.#serve();
   }
 
@@ -156,7 +156,7 @@ class Embedded implements Installation {
   /** Throws where the state API refuses. */
   async #ask(method: string, path: string, body?: string): Promise<string> {
     const headers = { "dapr-api-token": this.#tokens.host, "content-type": "application/json" };
-    const response = await fetch(`${this.#local?.url}/v1.0/state/store${path}`, { method, headers, body: body ?? null });
+    const response = await fetch(`${this.#local?.host.url}/v1.0/state/store${path}`, { method, headers, body: body ?? null });
     if (!response.ok) throw new Error(`${method} ${path}: the state API answered ${response.status}`);
     return await response.text();
   }

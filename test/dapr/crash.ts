@@ -18,7 +18,7 @@ const write = async (writer: number): Promise<void> => {
     const keys = [`${life}-${writer}-${number}-a`, `${life}-${writer}-${number}-b`];
     const operations = keys.map((key) => ({ operation: "upsert", request: { key, value: key, options: { concurrency: "first-write" } } }));
     const sent = { headers: { "dapr-api-token": "host" }, body: JSON.stringify({ operations }) };
-    const { status } = await send(sidecar.url, "/v1.0/state/store/transaction", sent);
+    const { status } = await send(sidecar.host.url, "/v1.0/state/store/transaction", sent);
     if (status === 204) process.stdout.write(`${keys.join("\n")}\n`);
   }
 };

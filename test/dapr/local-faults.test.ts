@@ -16,8 +16,11 @@ const start = (faults: Partial<Faults>) => startScripted(closing, { faults });
 
 const headers = { "dapr-api-token": "host" };
 const save = (sidecar: LocalSidecar, key: string) =>
-  send(sidecar.url, "/v1.0/state/store", { headers, body: JSON.stringify([{ key, value: 1, options: { concurrency: "first-write" } }]) });
-const read = (sidecar: LocalSidecar, key: string) => send(sidecar.url, `/v1.0/state/store/${key}`, { headers });
+  send(sidecar.host.url, "/v1.0/state/store", {
+    headers,
+    body: JSON.stringify([{ key, value: 1, options: { concurrency: "first-write" } }]),
+  });
+const read = (sidecar: LocalSidecar, key: string) => send(sidecar.host.url, `/v1.0/state/store/${key}`, { headers });
 
 test("faults: a turn that runs twice is cut off at the app, and its second answer is the caller's", async () => {
   const { app, sidecar } = await start({ turnTwice: 1, turnTwiceAfterMs: 30 });
@@ -54,7 +57,7 @@ test("faults: a write that is answered 500 and lands later, under first-write if
 const firstWrite = { concurrency: "first-write" };
 const keys = Array.from({ length: 64 }, (_, n) => `k${n}`);
 const state = (sidecar: LocalSidecar, path: string, body: unknown) =>
-  send(sidecar.url, `/v1.0/state/store${path}`, { headers, body: JSON.stringify(body) });
+  send(sidecar.host.url, `/v1.0/state/store${path}`, { headers, body: JSON.stringify(body) });
 const transact = (sidecar: LocalSidecar, requests: readonly object[]) =>
   state(sidecar, "/transaction", { operations: requests.map((request) => ({ operation: "upsert", request })) });
 async function valuesOf(sidecar: LocalSidecar): Promise<unknown[]> {
@@ -124,7 +127,7 @@ test("faults: transactions that overwrite despite first-write and stay half done
     ]);
     return [answer.status, (await read(sidecar, key)).body, (await read(sidecar, `${key}-beside`)).status];
   };
-  const host = new Sidecar({ url: sidecar.url, token: "host", timeoutMs: 5_000 });
+  const host = new Sidecar({ url: sidecar.host.url, token: "host", timeoutMs: 5_000 });
   closing.push(() => host.close());
   const creating = async () => (await examineStore(host, "store", { die: systemDie, clock: systemClock })).creating.several;
   expect([await race("a"), await half("half-a"), await creating()]).toEqual([20, [500, "1", 200], "post"]);
@@ -170,7 +173,7 @@ test("faults: a message that is delivered twice, in parallel", async () => {
 test("faults: a reminder that fires twice, and late", async () => {
   const { app, sidecar } = await start({ remindTwice: 1, remindLate: 1, remindLateMs: 60 });
   const registered = performance.now();
-  await send(sidecar.url, "/v1.0/actors/Actor/a/reminders/r", { headers, body: '{"dueTime":"0s"}' });
+  await send(sidecar.host.url, "/v1.0/actors/Actor/a/reminders/r", { headers, body: '{"dueTime":"0s"}' });
   await app.until(() => app.at("/actors/Actor/a/method/remind/r").length === 2, "two fires");
   expect((app.heard[0]?.at ?? 0) - registered).toBeGreaterThan(55);
 });

@@ -29,13 +29,16 @@ const start = (options: Partial<LocalSidecarOptions> = {}, subscriptions?: reado
   startScripted(closing, options, subscriptions);
 
 const headers = { "dapr-api-token": "host" };
-const publish = (sidecar: LocalSidecar, topic: string, body: string) => send(sidecar.url, `/v1.0/publish/bus/${topic}`, { headers, body });
+const publish = (sidecar: LocalSidecar, topic: string, body: string) =>
+  send(sidecar.host.url, `/v1.0/publish/bus/${topic}`, { headers, body });
 const call = (sidecar: LocalSidecar, id: string) => send(sidecar.url, `/v1.0/actors/Actor/${id}/method/m`, { body: "" });
 
 test("start: a port that is taken is said, and nothing is left open", async () => {
   const dataFile = join(await folder(), "sidecar.db");
   const { sidecar, options } = await start();
-  await expect(startLocalSidecar({ ...options, dataFile, port: sidecar.port })).rejects.toMatchObject({ code: "EADDRINUSE" });
+  const taken = [{ port: sidecar.port }, { port: 0, hostPort: sidecar.host.port }];
+  for (const ports of taken)
+    await expect(startLocalSidecar({ ...options, dataFile, ...ports })).rejects.toMatchObject({ code: "EADDRINUSE" });
   const other = await startLocalSidecar({ ...options, dataFile, port: 0 });
   await other.close(0);
 });
@@ -56,37 +59,42 @@ test("start: it listens on loopback, and keeps its file in WAL", async () => {
   file.close();
 });
 
-test("tokens: with a callers' token, who has neither is answered 401 before anything else, but for health", async () => {
+test("tokens: each door knows its own, and who lacks it is answered 401 before anything else, but for health", async () => {
   const { sidecar, app } = await start({ apiToken: "callers" });
-  const ask = (path: string, token?: string) =>
-    send(sidecar.url, path, { body: "", headers: token === undefined ? {} : { "dapr-api-token": token } });
-  for (const token of [undefined, "", "other", "callersx"]) {
-    for (const path of ["/v1.0/actors/Actor/a/method/m", "/v1.0/state/store", "/nothing"]) {
-      const answer = await ask(path, token);
-      expect([answer.status, answer.body]).toEqual([401, "invalid api token\n"]);
-    }
-  }
+  const ask = (door: string, path: string, token?: string) =>
+    send(door, path, { body: "", headers: token === undefined ? {} : { "dapr-api-token": token } });
+  const doors = [
+    { url: sidecar.url, wrong: [undefined, "", "other", "callersx", "host"] },
+    { url: sidecar.host.url, wrong: [undefined, "", "other", "hos", "callers"] },
+  ];
+  for (const { url, wrong } of doors)
+    for (const token of wrong)
+      for (const path of ["/v1.0/actors/Actor/a/method/m", "/v1.0/state/store", "/nothing"]) {
+        const answer = await ask(url, path, token);
+        expect([answer.status, answer.body]).toEqual([401, "invalid api token\n"]);
+      }
   expect(app.at("/actors/")).toEqual([]);
-  expect((await send(sidecar.url, "/v1.0/healthz")).status).toBe(204);
-  expect([(await ask("/v1.0/actors/Actor/a/method/m", "callers")).status, (await ask("/v1.0/state/store", "callers")).status]).toEqual([
-    200, 404,
+  for (const { url } of doors) expect((await send(url, "/v1.0/healthz")).status).toBe(204);
+  const asked = [sidecar.url, sidecar.host.url].map(async (url, i) => {
+    const token = ["callers", "host"][i];
+    return [(await ask(url, "/v1.0/actors/Actor/a/method/m", token)).status, (await ask(url, "/v1.0/state/store", token)).status];
+  });
+  // The host's state is there, and an empty body is no request to it.
+  expect(await Promise.all(asked)).toEqual([
+    [200, 404],
+    [200, 400],
   ]);
-  expect((await ask("/v1.0/actors/Actor/a/method/m", "host")).status).toBe(200);
 });
 
-test("tokens: without a host's token nobody has the host's rights", async () => {
-  const app = new SidecarApp();
-  closing.push(() => app.close());
-  const sidecar = await startLocalSidecar({
-    appId: "host",
-    appPort: await app.listen(),
-    port: 0,
-    dataFile: ":memory:",
-    components: { stateStores: ["store"], pubsubs: [] },
-  });
-  closing.push(() => sidecar.close(0));
-  for (const given of [{}, { "dapr-api-token": "" }, { "dapr-api-token": "undefined" }])
-    expect((await send(sidecar.url, "/v1.0/state/store/k", { headers: given })).status).toBe(404);
+test("tokens: the host's opens nothing at a callers' door that asks for none", async () => {
+  const { sidecar } = await start();
+  expect((await send(sidecar.url, "/v1.0/state/store/k", { headers })).status).toBe(404);
+  expect((await send(sidecar.host.url, "/v1.0/state/store/k", { headers })).status).toBe(204);
+});
+
+test("start: the host's door is on loopback, wherever the callers' is", async () => {
+  const { sidecar } = await start({ host: "0.0.0.0" });
+  expect([new URL(sidecar.url).hostname, new URL(sidecar.host.url).hostname]).toEqual(["0.0.0.0", "127.0.0.1"]);
 });
 
 test("health: it is not ready before the app was, and calls wait for the app", async () => {
@@ -99,6 +107,7 @@ test("health: it is not ready before the app was, and calls wait for the app", a
     appPort: await app.listen(),
     port: 0,
     dataFile: ":memory:",
+    hostToken: "host",
     components: { stateStores: [], pubsubs: [] },
   });
   closing.push(() => sidecar.close(0));
@@ -115,7 +124,7 @@ test("health: an app that goes away gets its messages and reminders when it is b
   const { app, sidecar } = await start({ appHealthEveryMs: 20 });
   app.healthy = false;
   await expect
-    .poll(async () => JSON.parse((await send(sidecar.url, "/v1.0/metadata", { headers })).body).actorRuntime.hostReady)
+    .poll(async () => JSON.parse((await send(sidecar.host.url, "/v1.0/metadata", { headers })).body).actorRuntime.hostReady)
     .toBe(false);
   expect((await publish(sidecar, "t", "while away")).status).toBe(204);
   app.healthy = true;
@@ -219,7 +228,7 @@ test("limits: of a topic that nobody reads the newest are kept by their bytes to
   app.subscriptions = [{ pubsubname: "bus", topic: "later", route: "/in" }];
   app.healthy = false;
   await expect
-    .poll(async () => JSON.parse((await send(sidecar.url, "/v1.0/metadata", { headers })).body).actorRuntime.hostReady)
+    .poll(async () => JSON.parse((await send(sidecar.host.url, "/v1.0/metadata", { headers })).body).actorRuntime.hostReady)
     .toBe(false);
   app.healthy = true;
   await app.until(() => app.at("/in").length > 0, "what was kept");
@@ -231,9 +240,9 @@ test("limits: of a topic that nobody reads the newest are kept by their bytes to
 test("limits: JSON of too many values is refused, not published as text", async () => {
   const { app, sidecar } = await start();
   const json = { ...headers, "content-type": "application/json" };
-  const answer = await send(sidecar.url, "/v1.0/publish/bus/t", { headers: json, body: `[${"1,".repeat(200_000)}1]` });
+  const answer = await send(sidecar.host.url, "/v1.0/publish/bus/t", { headers: json, body: `[${"1,".repeat(200_000)}1]` });
   expect([answer.status, answer.code]).toEqual([500, "ERR_PUBSUB_CLOUD_EVENTS_SER"]);
-  expect((await send(sidecar.url, "/v1.0/publish/bus/t", { headers: json, body: `[${"1,".repeat(20_000)}1]` })).status).toBe(204);
+  expect((await send(sidecar.host.url, "/v1.0/publish/bus/t", { headers: json, body: `[${"1,".repeat(20_000)}1]` })).status).toBe(204);
   await app.until(() => app.at("/in").length === 1, "the other");
 });
 
@@ -255,7 +264,7 @@ test("limits: past the bound on active actors the longest unused is let go", asy
 
 test("limits: timers past the bound are refused, replacing one is not", async () => {
   const { sidecar } = await start({ limits: { sidecar_timers: 2 } });
-  const time = (name: string) => send(sidecar.url, `/v1.0/actors/Actor/a/timers/${name}`, { headers, body: '{"dueTime":"1h"}' });
+  const time = (name: string) => send(sidecar.host.url, `/v1.0/actors/Actor/a/timers/${name}`, { headers, body: '{"dueTime":"1h"}' });
   expect([(await time("1")).status, (await time("2")).status, (await time("3")).status, (await time("2")).status]).toEqual([
     204, 204, 500, 204,
   ]);
@@ -293,8 +302,8 @@ test("state: a value past its time to live is gone, may be created again, and is
   const clock = { now: () => instant(now), elapsed: () => millis(performance.now()) };
   const { sidecar } = await start({ dataFile, clock });
   const save = (more: object) =>
-    send(sidecar.url, "/v1.0/state/store", { headers, body: JSON.stringify([{ key: "k", value: 1, ...more }]) });
-  const read = () => send(sidecar.url, "/v1.0/state/store/k", { headers });
+    send(sidecar.host.url, "/v1.0/state/store", { headers, body: JSON.stringify([{ key: "k", value: 1, ...more }]) });
+  const read = () => send(sidecar.host.url, "/v1.0/state/store/k", { headers });
   await save({ metadata: { ttlInSeconds: "10" } });
   now += 9_000;
   expect((await read()).headers["metadata.ttlexpiretime"]).toBe("2030-01-01T00:00:10Z");
@@ -308,7 +317,7 @@ test("reminders: a wall clock that jumps forward makes them due", async () => {
   let ahead = 0;
   const clock = { now: () => instant(Date.now() + ahead), elapsed: () => millis(performance.now()) };
   const { app, sidecar } = await start({ clock });
-  await send(sidecar.url, "/v1.0/actors/Actor/a/reminders/r", { headers, body: '{"dueTime":"24h"}' });
+  await send(sidecar.host.url, "/v1.0/actors/Actor/a/reminders/r", { headers, body: '{"dueTime":"24h"}' });
   ahead = 25 * 60 * 60 * 1000;
   await app.until(() => app.at("/actors/Actor/a/method/remind/r").length === 1, "the fire");
 });

@@ -84,7 +84,7 @@ test("limits: callers' bodies that wait fill a bounded room; past it they are re
     "ERR_OVERLOADED",
     expect.stringContaining("call again"),
   ]);
-  const saved = await send(sidecar.url, "/v1.0/state/store", {
+  const saved = await send(sidecar.host.url, "/v1.0/state/store", {
     headers: { "dapr-api-token": "host" },
     body: JSON.stringify([{ key: "k", value: "x".repeat(200_000) }]),
   });

@@ -25,10 +25,10 @@ async function openEmbedded(dangers: boolean): Promise<SidecarUnderTest> {
   };
   let sidecar = await startLocalSidecar({ ...options, port: 0 });
   await sidecar.ready();
-  const { url, port } = sidecar;
+  const { url, port, host } = sidecar;
   return {
     callers: url,
-    host: url,
+    host: host.url,
     hostHeaders: { "dapr-api-token": configured.hostToken },
     app,
     kind: "embedded",
@@ -36,7 +36,7 @@ async function openEmbedded(dangers: boolean): Promise<SidecarUnderTest> {
     dangers,
     async restart() {
       await sidecar.close(0);
-      sidecar = await startLocalSidecar({ ...options, port });
+      sidecar = await startLocalSidecar({ ...options, port, hostPort: host.port });
       await sidecar.ready();
     },
     async close() {

@@ -214,7 +214,7 @@ export const sidecarWire = entry<Request>({
   check: async (one) => {
     const { sidecar, problems } = await local.get();
     problems.length = 0;
-    const door = { url: sidecar.url, headers: { "dapr-api-token": HOST_TOKEN } };
+    const door = { url: one.token ? sidecar.host.url : sidecar.url, headers: { "dapr-api-token": HOST_TOKEN } };
     const { status, text } = await speak(door, [bytesOf(door, one)], true);
     must(status === 0 || (status >= 200 && status < 600), `answered ${status}`);
     must(problems.length === 0, `it failed inside: ${problems.join("\n").slice(0, 1_000)}`);

@@ -5,7 +5,7 @@ import type { SidecarApp } from "./app.ts";
 export type SidecarUnderTest = {
   /** Base URL for callers, who hold no token. */
   readonly callers: string;
-  /** Base URL for the host, which sends `hostHeaders`. On the embedded sidecar it is the same one. */
+  /** Base URL for the host, which sends `hostHeaders`. */
   readonly host: string;
   readonly hostHeaders: Readonly<Record<string, string>>;
   readonly app: SidecarApp;

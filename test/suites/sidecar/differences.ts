@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { configured, fresh, type Sent, type Sides, send } from "./client.ts";
+import { configured, fresh, type Sides } from "./client.ts";
 import { firstWrite } from "./state.ts";
 
 /** Where the sidecars are known to differ: each test shows both sides, and fails as soon as one of them changes. */
@@ -8,7 +8,6 @@ export function differencesSuite(sides: Sides): void {
   forms(sides);
   traces(sides);
   bounds(sides);
-  tokens(sides);
   gaps(sides);
 }
 
@@ -148,22 +147,6 @@ function bounds({ on, app, env }: Sides): void {
     const id = fresh("bytes");
     const call = (name: string) => on().call(`Actor/${id}${name}`, "m");
     expect([(await call("\xc3\xa9")).status, (await call("\xff")).status]).toEqual(embedded() ? [400, 400] : [200, 500]);
-  });
-}
-
-/** The embedded sidecar has one port for both sides: who has no valid token is a caller there, and on a sidecar of the host's own nobody. */
-function tokens({ env }: Sides): void {
-  const embedded = () => env().kind === "embedded";
-  const ask = (path: string, sent: Sent = {}) =>
-    send(env().host, path, { ...sent, headers: { "dapr-api-token": `${configured.hostToken}x` } });
-
-  test("sidecars: with another token the host's state does not exist on the embedded one; daprd refuses the token", async () => {
-    expect((await ask(`/v1.0/state/${configured.stateStore}/key`)).status).toBe(embedded() ? 404 : 401);
-  });
-
-  test("sidecars: with another token who calls an actor is a caller to the embedded one; the host's daprd refuses the token", async () => {
-    const id = fresh("token");
-    expect((await ask(`/v1.0/actors/Actor/${id}/method/m`, { body: "" })).status).toBe(embedded() ? 200 : 401);
   });
 }
 

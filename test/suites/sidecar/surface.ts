@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { configured, fresh, type Sides } from "./client.ts";
+import { configured, fresh, type Sides, send } from "./client.ts";
 
 const store = `/v1.0/state/${configured.stateStore}`;
 const hostsOnly = [
@@ -68,6 +68,26 @@ function openToHosts({ on, env }: Sides): void {
     const secret = await host(`/v1.0/secrets/${configured.secretStore}/${configured.secret.name}`);
     expect([secret.status, JSON.parse(secret.body)]).toEqual([200, { [configured.secret.name]: configured.secret.value }]);
     expect((await host("/v1.0/actors/Actor/any/reminders/absent")).status).toBe(404);
+  });
+
+  for (const [verb, path, body] of [
+    ["GET", `${store}/key`, undefined],
+    ["POST", "/v1.0/actors/Actor/any/method/m", ""],
+    ["GET", "/v1.0/metadata", undefined],
+    ["GET", "/v1.0/nothing", undefined],
+  ] as const)
+    test(`host: ${verb} ${path.slice(6)} asks for its token, and no other will do`, async () => {
+      for (const token of [undefined, "", "a-caller's", `${configured.hostToken}x`, configured.hostToken.slice(1), configured.appToken]) {
+        const headers: Record<string, string> = token === undefined ? {} : { "dapr-api-token": token };
+        const answer = await send(env().host, path, { verb, headers, ...(body === undefined ? {} : { body }) });
+        expect([answer.status, answer.body]).toEqual([401, "invalid api token\n"]);
+      }
+    });
+
+  test("callers: the host's token opens nothing more", async () => {
+    const headers = { "dapr-api-token": configured.hostToken };
+    expect((await on().callers(`${store}/key`, { headers })).status).toBe(404);
+    expect((await on().callers("/v1.0/metadata", { headers })).status).toBe(200);
   });
 
   test("host: no token reaches the app, only the app's own", async () => {
