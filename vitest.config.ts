@@ -6,7 +6,7 @@ import { defineConfig } from "vitest/config";
  * wait for reminders, leases and hosts that come back.
  */
 const real = "**/*.real.test.ts";
-/** These need two installations at once each, and moments that are hard to hit on a machine that does much else: those that wait beside the others. */
+/** These need two installations at once each, and moments that are hard to hit on a machine that does much else: two that mostly wait beside the others. */
 const faults = "test/faults/*.real.test.ts";
 const outside = ["**/node_modules/**", "var/**", "bench/peers/**", "tools/dapr/**"];
 
@@ -42,7 +42,7 @@ export default defineConfig({
           name: "faults",
           include: [faults],
           exclude: outside,
-          maxWorkers: 2,
+          maxWorkers: 3,
           testTimeout: 300_000,
           hookTimeout: 300_000,
           sequence: { groupOrder: 3 },

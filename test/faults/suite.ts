@@ -5,8 +5,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
 import { binaries, isLive, liveTest } from "../tools/live.ts";
-import { hostJoins } from "./host-joins.ts";
-import { hostStopped } from "./host-stopped.ts";
 import { type Installation, openInstallation } from "./installation.ts";
 import { runFault } from "./run.ts";
 import type { Fault } from "./stage.ts";
@@ -18,9 +16,6 @@ const START_MS = 120_000;
 const LIMIT_MS = 200_000;
 const RUN_MS = 300_000;
 const seed = Number(process.env.STRATA_SEED ?? 1);
-
-/** Whether most of its time goes by until a lease or D is over, so that others may run beside it. */
-export const waits = (fault: Fault): boolean => fault === hostJoins || fault === hostStopped;
 
 export function faultTests(faults: readonly Fault[]): void {
   const stack = new AsyncDisposableStack();

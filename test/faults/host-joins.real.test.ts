@@ -1,0 +1,4 @@
+import { hostJoins } from "./host-joins.ts";
+import { faultTests } from "./suite.ts";
+
+faultTests([hostJoins]);
