@@ -24,9 +24,11 @@ The last line is "N passed, N failed", whatever happens; STRATA_LAST_LINE names 
 
 type Count = { readonly passed: number; readonly failed: number; readonly skipped: number };
 
-/** Colours are for terminals: who reads this from a file or a pipe sees words. */
-const plain = process.stdout.isTTY ? process.env : { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined };
 const root = fileURLToPath(new URL("..", import.meta.url));
+/** Colours are for terminals: who reads this from a file or a pipe sees words. */
+const coloured = process.stdout.isTTY ? process.env : { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined };
+/** Hosts and commands are started some two hundred times, and half of what a start costs is compiling the same sources. */
+const plain = { NODE_COMPILE_CACHE: join(root, "node_modules/.cache/node"), ...coloured };
 const say = (line: string): void => console.log(line);
 const add = (a: Count, b: Count): Count => ({
   passed: a.passed + b.passed,
