@@ -118,8 +118,13 @@ export class SidecarServer {
 
   /** Takes no more connections; those that are still at work after `withinMs` are cut. The host's door stands open until the callers' are gone. */
   async close(withinMs: number): Promise<void> {
-    await closeDoor(this.#servers.callers, withinMs);
-    await closeDoor(this.#servers.host, withinMs);
+    const { callers, host } = this.#servers;
+    const cut = setTimeout(() => {
+      for (const server of [callers, host]) server.closeAllConnections();
+    }, withinMs);
+    await closeDoor(callers);
+    await closeDoor(host);
+    clearTimeout(cut);
   }
 
   async #serve(side: Side, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -205,16 +210,14 @@ export class SidecarServer {
   }
 }
 
-async function closeDoor(server: Server, withinMs: number): Promise<void> {
+async function closeDoor(server: Server): Promise<void> {
   if (!server.listening) return;
   const closed = once(server, "close");
   server.close();
   server.closeIdleConnections();
   const idle = setInterval(() => server.closeIdleConnections(), 20);
-  const cut = setTimeout(() => server.closeAllConnections(), withinMs);
   await closed;
   clearInterval(idle);
-  clearTimeout(cut);
 }
 
 function match(pattern: readonly string[], segments: readonly string[]): string[] | undefined {

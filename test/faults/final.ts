@@ -42,11 +42,11 @@ export async function readFinal(context: string, { caller, bus, history }: Sourc
   history.add({ op: "final", context, versions: own, verified, told });
 }
 
-/** Waits until the last version was told of, as long as that may take; whether all are there is for the checker to say. */
-async function readTold(bus: Bus, id: string, version: number, signal: AbortSignal): Promise<readonly Told[]> {
+/** Waits until every version was told of, as long as that may take; whether all are there is for the checker to say. */
+async function readTold(bus: Bus, id: string, versions: number, signal: AbortSignal): Promise<readonly Told[]> {
   for (;;) {
     const told = await bus.told(id);
-    if (signal.aborted || told.some((one) => one.version === version)) return told;
+    if (signal.aborted || new Set(told.map((one) => one.version)).size >= versions) return told;
     await pause(AGAIN_MS);
   }
 }

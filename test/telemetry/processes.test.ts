@@ -95,7 +95,7 @@ test("a process that ends sends what it still holds, under the operator's name w
     OTEL_SERVICE_NAME: "desk",
     OTEL_TRACES_SAMPLER: "always_on",
     // On a busy machine a context would be looked after before the process ends, which is a span too.
-    STRATA_TEND_MS: "3600000",
+    STRATA_TEND_MS: "900000",
   });
   expect(code).toBe(0);
   expect(new Set(collector.spans.map(({ service, name }) => `${service}: ${name}`))).toEqual(

@@ -60,7 +60,7 @@ export interface ClusterOptions {
   readonly callersPort?: number;
   /** Use the placement, scheduler, Redis and PostgreSQL that run already, and start the others at their usual ports. Default false: all its own. */
   readonly share?: boolean;
-  /** The environment of every process. Default: PATH and HOME of this one. What the runner hands out itself is taken out of it. */
+  /** The environment of every process. Default: PATH and HOME of this one, and where its Node keeps compiled code. What the runner hands out itself is taken out of it. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** By component, then by metadata name: what this run has otherwise, `{bus: {processingTimeout: "2s"}}`. */
   readonly metadata?: Changes["metadata"];
@@ -137,7 +137,8 @@ class Starting implements AsyncDisposable {
   constructor(options: ClusterOptions) {
     const { binaries, share = false, report = () => {} } = options;
     const dataDir = resolve(options.dataDir);
-    const given = options.env ?? { PATH: process.env.PATH, HOME: process.env.HOME };
+    const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
+    const given = options.env ?? { PATH, HOME, NODE_COMPILE_CACHE };
     mkdirSync(dataDir, { recursive: true });
     // What is secret lies in files of mode 0600. The folder itself must be passable for the user as whom PostgreSQL runs.
     chmodSync(dataDir, 0o711);

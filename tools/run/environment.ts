@@ -15,13 +15,8 @@ export function baseEnvironment(given: Readonly<Record<string, string | undefine
   const kept = Object.entries(given).flatMap(([name, value]) =>
     value === undefined || handedOut.test(name) ? [] : [[name, value] as const],
   );
-  const { NODE_COMPILE_CACHE: compiled } = process.env;
-  // `node` in a command means the one that runs this, whatever else is on PATH; and where that keeps what it compiled, so do those that it starts.
-  return {
-    ...Object.fromEntries(kept),
-    ...(compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled }),
-    PATH: `${dirname(process.execPath)}:${given.PATH ?? "/usr/bin:/bin"}`,
-  };
+  // `node` in a command means the one that runs this, whatever else is on PATH.
+  return { ...Object.fromEntries(kept), PATH: `${dirname(process.execPath)}:${given.PATH ?? "/usr/bin:/bin"}` };
 }
 
 export interface Stores {
