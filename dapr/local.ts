@@ -94,6 +94,7 @@ export async function startLocalSidecar(options: LocalSidecarOptions): Promise<L
   const world = { clock: { ...systemClock, now: () => clock.now(), elapsed: () => clock.elapsed() }, die: options.die ?? systemDie };
   let active: Faults = { ...noFaults, ...options.faults };
   const faults = () => active;
+  if (options.hostToken === "") throw new RangeError("hostToken: it is empty, and the host's door opens everything");
   const parts = assemble(options, { ...world, faults, onProblem: options.onProblem ?? (() => {}) });
   const host = options.host ?? LOOPBACK;
   const [port, hostPort] = await openDoors(parts.server, host, options).catch(async (reason) => {

@@ -167,10 +167,11 @@ export const limits = {
   /** A group waits for them no longer than this, nor than the last one took. */
   gather_ms: 20,
 
-  // The embedded sidecar: its port.
+  // The embedded sidecar: its doors.
   sidecar_bytes_per_body: 16 * MiB,
   /** Of all callers' bodies that wait for their answers or are still arriving; past it they are refused. The host's own are bounded by what it does. */
   sidecar_bytes_held: 256 * MiB,
+  /** At each of its two doors. */
   sidecar_connections: 16_384,
   /** Sent one behind the other before the first is answered; who sends more is cut off. Calls that wait for a turn are among them. */
   sidecar_calls_per_connection: 8,

@@ -39,8 +39,8 @@ export type Route = {
 
 /** As with daprd, where callers and host have a sidecar each: what is open at the one is not at the other, nor is its token. */
 export type Side = "host" | "callers";
-/** What a request has to send in `dapr-api-token` at each door. Undefined: nothing. */
-export type Tokens = Readonly<Record<Side, string | undefined>>;
+/** What a request has to send in `dapr-api-token` at each door. Callers may have to send nothing; the host's door opens everything. */
+export type Tokens = { readonly host: string; readonly callers: string | undefined };
 
 type ServerLimits = Pick<
   Limits,
@@ -100,7 +100,7 @@ export class SidecarServer {
       (request, response) => void this.#serve(side, request, response),
     );
     server.on("clientError", refuseUnreadable);
-    // Waiting calls and queued turns belong to connections, some to each, so this bounds them all.
+    // Waiting calls and queued turns belong to connections, some to each, so this bounds all that come to this door.
     server.maxConnections = sidecar_connections;
     return server;
   }

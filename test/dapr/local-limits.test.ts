@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
 import { type LocalSidecar, type LocalSidecarOptions, startLocalSidecar } from "../../dapr/local.ts";
 import { instant, millis } from "../../protocol/units.ts";
+import { freePorts } from "../../tools/run/ports.ts";
 import { SidecarApp, type Subscribed } from "../suites/sidecar/app.ts";
 import { send } from "../suites/sidecar/client.ts";
 import { startScripted } from "./scripted.ts";
@@ -36,10 +37,11 @@ const call = (sidecar: LocalSidecar, id: string) => send(sidecar.url, `/v1.0/act
 test("start: a port that is taken is said, and nothing is left open", async () => {
   const dataFile = join(await folder(), "sidecar.db");
   const { sidecar, options } = await start();
-  const taken = [{ port: sidecar.port }, { port: 0, hostPort: sidecar.host.port }];
+  const [port = 0] = await freePorts(1);
+  const taken = [{ port: sidecar.port }, { port, hostPort: sidecar.host.port }];
   for (const ports of taken)
     await expect(startLocalSidecar({ ...options, dataFile, ...ports })).rejects.toMatchObject({ code: "EADDRINUSE" });
-  const other = await startLocalSidecar({ ...options, dataFile, port: 0 });
+  const other = await startLocalSidecar({ ...options, dataFile, port });
   await other.close(0);
 });
 
@@ -84,6 +86,11 @@ test("tokens: each door knows its own, and who lacks it is answered 401 before a
     [200, 404],
     [200, 400],
   ]);
+});
+
+test("tokens: an empty one for the host is refused, since its door opens everything", async () => {
+  const { options } = await start();
+  await expect(startLocalSidecar({ ...options, hostToken: "" })).rejects.toThrow("hostToken: it is empty");
 });
 
 test("tokens: the host's opens nothing at a callers' door that asks for none", async () => {

@@ -2,33 +2,21 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import type { Caller, Reply } from "./caller.ts";
-import type { Final, History, Told } from "./history.ts";
-import { TENANT } from "./stage.ts";
-import type { Bus } from "./told.ts";
+import type { Ended, Final } from "./history.ts";
 
 const AGAIN_MS = 100;
 const VERSIONS = 1_000;
 
 type Version = { readonly number: number; readonly digest: string; readonly at: string; readonly items: number };
 
-export interface Sources {
-  readonly caller: Caller;
-  readonly bus: Bus;
-  readonly history: History;
-}
+/** What stands, whatever was told of it. */
+export type Standing = Omit<Final, "told">;
 
-/** Aborted when what stands must be readable, and when all of it must have been told. */
-export interface Patience {
-  readonly healed: AbortSignal;
-  readonly told: AbortSignal;
-}
-
-/** Writes down what stands and what was told of it, or that the context's time has run out. Throws when that can't be seen in time. */
-export async function readFinal(context: string, { caller, bus, history }: Sources, patience: Patience): Promise<void> {
-  const signal = patience.healed;
+/** What stands, or that the context's time has run out; undefined where nothing was written. Throws when that can't be seen in time. */
+export async function readFinal(caller: Caller, context: string, signal: AbortSignal): Promise<Standing | Ended | undefined> {
   const versions = await readVersions(caller, context, signal);
-  if (versions === "expired") return history.add({ op: "ended", context });
-  if (versions.length === 0) return;
+  if (versions === "expired") return { op: "ended", context };
+  if (versions.length === 0) return undefined;
   const texts = await readTexts(caller, context, signal);
   const proof = await caller.call(context, "verify", {}, signal);
   const verified: Final["verified"] =
@@ -38,17 +26,7 @@ export async function readFinal(context: string, { caller, bus, history }: Sourc
     taken += items;
     return { ...version, texts: texts.slice(taken - items, taken) };
   });
-  const told = await readTold(bus, `${TENANT}.${context}`, versions.length, patience.told);
-  history.add({ op: "final", context, versions: own, verified, told });
-}
-
-/** Waits until every version was told of, as long as that may take; whether all are there is for the checker to say. */
-async function readTold(bus: Bus, id: string, versions: number, signal: AbortSignal): Promise<readonly Told[]> {
-  for (;;) {
-    const told = await bus.told(id);
-    if (signal.aborted || new Set(told.map((one) => one.version)).size >= versions) return told;
-    await pause(AGAIN_MS);
-  }
+  return { op: "final", context, versions: own, verified };
 }
 
 async function readVersions(caller: Caller, context: string, signal: AbortSignal): Promise<Version[] | "expired"> {

@@ -136,7 +136,8 @@ async function anyStands(token: string, { host }: FaultHost, keys: readonly stri
     headers: { "dapr-api-token": token, "content-type": "application/json" },
     body: JSON.stringify({ keys }),
   });
+  if (response.status !== 200) return undefined;
   const found = Rows.safeParse(await response.json());
-  if (!response.ok || !found.success || found.data.some(({ error }) => error !== undefined)) return undefined;
+  if (!found.success || found.data.some(({ error }) => error !== undefined)) return undefined;
   return found.data.some(({ data }) => data !== undefined && data !== null);
 }

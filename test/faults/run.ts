@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { Random } from "../sim/random.ts";
 import { Caller } from "./caller.ts";
 import { check, type Verdict } from "./check.ts";
-import { type Patience, readFinal } from "./final.ts";
+import { readFinal, type Standing } from "./final.ts";
 import { History, now } from "./history.ts";
 import type { FaultStore, Installation } from "./installation.ts";
 import { Load } from "./load.ts";
-import type { Fault, Stage } from "./stage.ts";
+import { type Fault, type Stage, TENANT } from "./stage.ts";
 import { Bus } from "./told.ts";
 
 export interface RunOptions {
@@ -40,7 +40,7 @@ const READERS = 3;
 /** How long a writer rests while the load is ahead of the faults: about a hundred turns a second go on. */
 const REST_MS = 250;
 const HEAL_MS = 60_000;
-/** What no turn tells, a reminder does within two rounds (installation.ts). */
+/** Counted from when all could be read. What no turn tells, a reminder does within two rounds (installation.ts). */
 const TOLD_MS = 30_000;
 const REPORT_MS = 2_000;
 let runs = 0;
@@ -106,9 +106,7 @@ export async function runFault(fault: Fault, site: Installation, options: RunOpt
     clearInterval(progress);
   }
   stage.claim(!over.aborted, `it was done within ${options.limitMs} ms`);
-  const patience = { healed: AbortSignal.timeout(HEAL_MS), told: AbortSignal.timeout(TOLD_MS) };
-  await using bus = new Bus(site.cluster.bus.url);
-  for (const name of names) await lookAt(name, bus, stage, patience);
+  await lookAtAll(names, stage);
   stage.claim(count.fired >= fires, `${fires} faults fired with a turn in flight; these were ${count.fired}`);
   await history.close();
   const verdict = check(history.entries, { hotMs: site.hotMs });
@@ -116,12 +114,27 @@ export async function runFault(fault: Fault, site: Installation, options: RunOpt
   return { fault: fault.name, store: site.store, seed, ...count, seconds, history: history.path, ...verdict };
 }
 
+async function lookAtAll(names: Iterable<string>, stage: Stage): Promise<void> {
+  const { history, site } = stage;
+  const healed = AbortSignal.timeout(HEAL_MS);
+  const standing: Standing[] = [];
+  for (const name of names) {
+    const seen = await lookAt(name, stage, healed);
+    if (seen?.op === "ended") history.add(seen);
+    else if (seen !== undefined) standing.push(seen);
+  }
+  await using bus = new Bus(site.cluster.bus.url);
+  const told = AbortSignal.timeout(TOLD_MS);
+  for (const one of standing) history.add({ ...one, told: await bus.told(`${TENANT}.${one.context}`, one.versions.length, told) });
+}
+
 /** That what stands cannot be read is a finding, and the worst. */
-async function lookAt(context: string, bus: Bus, { caller, history, claim }: Stage, patience: Patience): Promise<void> {
+async function lookAt(context: string, { caller, claim }: Stage, signal: AbortSignal): ReturnType<typeof readFinal> {
   try {
-    await readFinal(context, { caller, bus, history }, patience);
+    return await readFinal(caller, context, signal);
   } catch (reason) {
     claim(false, `every context can be read in the end: ${reason instanceof Error ? reason.message : String(reason)}`);
+    return undefined;
   }
 }
 

@@ -32,7 +32,9 @@ version_of() {
 }
 
 check_go() {
-	command -v go >/dev/null || fail "Go is not installed; it takes Go $needed or newer, from https://go.dev/dl/"
+	# What go.sh has fetched, where there is no other.
+	command -v go >/dev/null || PATH="$here/.go/bin:$PATH"
+	command -v go >/dev/null || fail "Go is not installed; it takes Go $needed or newer: $here/go.sh fetches it, or https://go.dev/dl/"
 	# Asked within the module, so that a Go which is allowed to fetch a newer toolchain for it answers with that one.
 	local found
 	found="$(cd "$here" && go env GOVERSION)" || fail "'go env GOVERSION' failed; it takes Go $needed or newer"

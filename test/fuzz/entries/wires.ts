@@ -18,6 +18,8 @@ type Request = {
   readonly body: string;
   readonly framed: "length" | "chunked" | "wrong" | "none";
   readonly token: boolean;
+  /** To the host's door of the embedded sidecar, not the callers'; a host has one. */
+  readonly toHost: boolean;
   readonly cuts: Cut[];
 };
 
@@ -55,6 +57,7 @@ const requests = (path: fc.Arbitrary<string>, body: fc.Arbitrary<string>): fc.Ar
     body,
     framed: frame,
     token: fc.constantFrom(true, true, true, false),
+    toHost: fc.constantFrom(true, true, false),
     cuts,
   });
 
@@ -214,7 +217,8 @@ export const sidecarWire = entry<Request>({
   check: async (one) => {
     const { sidecar, problems } = await local.get();
     problems.length = 0;
-    const door = { url: one.token ? sidecar.host.url : sidecar.url, headers: { "dapr-api-token": HOST_TOKEN } };
+    // The token opens one door, and is none at the other.
+    const door = { url: one.toHost ? sidecar.host.url : sidecar.url, headers: { "dapr-api-token": HOST_TOKEN } };
     const { status, text } = await speak(door, [bytesOf(door, one)], true);
     must(status === 0 || (status >= 200 && status < 600), `answered ${status}`);
     must(problems.length === 0, `it failed inside: ${problems.join("\n").slice(0, 1_000)}`);

@@ -83,10 +83,13 @@ export function living(the: () => Setting): void {
     await caller.call(old, "append", { key: "k", items: texts(1) });
     // Long enough to take it away again before it has run out.
     await caller.call(tenant, "tenant.configure", { policy: ttl("creation", 2 * TTL_MS) });
-    for (const id of [kept, mortal, moved])
+    const begin = async (id: string) =>
       expect(await caller.call(id, "append", { key: "k", items: texts(1) })).toMatchObject({ version: 1 });
+    await begin(kept);
     await caller.call(kept, "configure", { key: "p", policy: { ttl: null } });
+    await begin(moved);
     await caller.call(moved, "configure", { key: "p", policy: ttl("creation", 3_600_000) });
+    await begin(mortal);
     await expired({ installation, caller }, mortal);
     await expectGone(caller, mortal);
     for (const id of [old, kept, moved])
