@@ -7,12 +7,12 @@ import { systemClock, systemDie } from "../../dapr/clock.ts";
 import { Keyring, parseRootKeys } from "../../stores/keyring.ts";
 import type { Host, StoreKind } from "../../tools/run/cluster.ts";
 import { until } from "../../tools/run/polling.ts";
-import { type Installation, PublishedEvent, testSettings } from "../suites/installation.ts";
+import { type Installation, type PublishedEvent, testSettings } from "../suites/installation.ts";
 import { type TemporaryCluster, temporaryCluster } from "../tools/live.ts";
+import { eventIn, STREAM } from "../tools/stream.ts";
 
 const WAIT_MS = 60_000;
-const STREAM = "events";
-const ASIDE = "events-aside";
+const ASIDE = `${STREAM}-aside`;
 
 class OnDaprd implements Installation {
   readonly sidecar = "daprd";
@@ -91,7 +91,7 @@ class OnDaprd implements Installation {
   async events(): Promise<readonly PublishedEvent[]> {
     if ((await this.#redis.type(STREAM)) !== "stream") return [];
     const entries = await this.#redis.xrange(STREAM, "-", "+");
-    return entries.map(([, fields]) => PublishedEvent.parse(JSON.parse(fields[fields.indexOf("data") + 1] ?? "")));
+    return entries.map(([, fields]) => eventIn(fields));
   }
 
   async log(): Promise<string> {

@@ -123,9 +123,8 @@ async function lookAtAll(names: Iterable<string>, stage: Stage): Promise<void> {
     if (seen?.op === "ended") history.add(seen);
     else if (seen !== undefined) standing.push(seen);
   }
-  await using bus = new Bus(site.cluster.bus.url);
-  const told = AbortSignal.timeout(TOLD_MS);
-  for (const one of standing) history.add({ ...one, told: await bus.told(`${TENANT}.${one.context}`, one.versions.length, told) });
+  await using bus = new Bus(site.cluster.bus.url, AbortSignal.timeout(TOLD_MS));
+  for (const one of standing) history.add({ ...one, told: await bus.told(`${TENANT}.${one.context}`, one.versions.length) });
 }
 
 /** That what stands cannot be read is a finding, and the worst. */

@@ -101,8 +101,9 @@ export const damagedContexts = entry<{ readonly damages: Damage[]; readonly meth
       diff: { from: 0, to: 2 },
     };
     const body = JSON.stringify({ grant: world.grant, ...(method in args ? args[method as keyof typeof args] : {}) });
-    const ok = mustBeEnvelope(method, await invoke(world, method, Buffer.from(body)));
-    must(ok || damages.length > 0, `${method} is valid, and was refused`);
+    const reply = await invoke(world, method, Buffer.from(body));
+    const ok = mustBeEnvelope(method, reply);
+    must(ok || damages.length > 0, `${method} is valid, and was refused: ${reply}`);
     must(store.patience > 0, `it asked the store more than ${PATIENCE} times`);
   },
 });
