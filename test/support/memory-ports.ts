@@ -47,12 +47,17 @@ export class ShiftedClock implements Clock {
 
 /** Create-only and etag writes as the sidecar's stores do them. */
 export class MemoryStore implements Store {
-  readonly rows = new Map<string, Stored>();
+  readonly rows: Map<string, Stored>;
   /** Awaited before each call: where a test holds calls back. */
   gate: () => Promise<void> = async () => {};
   /** Reads that are still answered; then it fails, so that whoever asks for ever is found. */
   patience = Number.POSITIVE_INFINITY;
   #writes = 0;
+
+  /** With these rows to begin with, of which it takes a copy. */
+  constructor(rows: ReadonlyMap<string, Stored> = new Map()) {
+    this.rows = new Map(rows);
+  }
 
   /** How often something was written or dropped. */
   get writes(): number {
