@@ -45,7 +45,7 @@ export type Reminders = {
 
 export class Activation {
   readonly id: ContextId;
-  readonly queue: Queue = new Queue(limits);
+  readonly queue: Queue = new Queue(limits, "context");
   /** Undefined before the first turn, and after anything in doubt: the next turn reads again. */
   loaded: Loaded | undefined = undefined;
   /** The latest time at which a caller has read. */

@@ -6,7 +6,7 @@ import { ContextError, type Refusal, refuse } from "../protocol/errors.ts";
 import { ContextId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import { Activation, drawStagger } from "./activation.ts";
-import { type ActorType, aborted, answer } from "./actor.ts";
+import { type ActorType, aborted, answer, makeRoom } from "./actor.ts";
 import { expire } from "./ending.ts";
 import { Group } from "./group.ts";
 import { Hot } from "./hot.ts";
@@ -114,19 +114,10 @@ export class ContextActor implements ActorType {
   #activate(id: ContextId): Activation {
     const live = this.#live.get(id);
     if (live !== undefined) return live;
-    if (this.#live.size >= limits.live_contexts) this.#makeRoom();
+    if (this.#live.size >= limits.live_contexts) makeRoom(this.#live);
     const a = new Activation(id, drawStagger(this.#world.ports.die));
     this.#live.set(id, a);
     return a;
-  }
-
-  /** Forgets the context that came to life first among those that do nothing: it is only a cache. */
-  #makeRoom(): void {
-    for (const [id, a] of this.#live) {
-      if (a.queue.length > 0) continue;
-      this.#live.delete(id);
-      return;
-    }
   }
 
   /** What makes the next activation cheap. */

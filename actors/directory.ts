@@ -6,18 +6,13 @@ import type { Report } from "../protocol/contract.ts";
 import { ContextError } from "../protocol/errors.ts";
 import type { TenantId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
+import { damaged, decodeDocument, encodeDocument } from "./documents.ts";
+import { isLate } from "./patience.ts";
 import type { Call, Ports } from "./ports.ts";
-
-function readLeaf(bytes: Uint8Array): Leaf | undefined {
-  try {
-    return Leaf.safeParse(JSON.parse(new TextDecoder().decode(bytes))).data;
-  } catch {
-    return undefined;
-  }
-}
 
 type Place = { readonly id: string; readonly leaf: Leaf; readonly etag: string | undefined };
 const FIRST = "0";
+const DIRECTORY = "the tenant's directory";
 
 export class Leaves {
   readonly #tenant: TenantId;
@@ -33,7 +28,7 @@ export class Leaves {
   /** Enters what `reports` tell. Throws ContextError "unavailable". */
   async enter(reports: readonly Report[], call: Call): Promise<void> {
     let rest = [...reports].sort((a, b) => (a.name < b.name ? -1 : 1));
-    for (let attempt = 0; attempt < limits.tenant_attempts; ) {
+    for (let attempt = 0; attempt < limits.tenant_attempts && !isLate(call, this.#ports.clock); ) {
       const first = rest[0];
       if (first === undefined) return;
       const place = await this.#find(first.name, call);
@@ -69,7 +64,7 @@ export class Leaves {
 
   async #put(place: Place, leaf: Leaf, call: Call): Promise<boolean> {
     const key = this.#key(place.id);
-    const value = new TextEncoder().encode(JSON.stringify(leaf));
+    const value = encodeDocument(leaf);
     if (place.etag === undefined) return (await this.#ports.store.create([{ key, value }], call)) === "created";
     return (await this.#ports.store.replace(key, value, place.etag, call)) === "written";
   }
@@ -91,7 +86,7 @@ export class Leaves {
   }
 
   #learn(right: { readonly from: string; readonly id: string }): void {
-    if (this.#starts.some((known) => known.id === right.id)) return;
+    if (this.#starts.length >= limits.leaves_known || this.#starts.some((known) => known.id === right.id)) return;
     this.#starts.push(right);
     this.#starts.sort((a, b) => (a.from < b.from ? -1 : 1));
   }
@@ -100,10 +95,10 @@ export class Leaves {
   async #read(id: string, from: string, call: Call): Promise<Place> {
     const [stored] = await this.#ports.store.read([this.#key(id)], call);
     if (stored === undefined && id === FIRST) return { id, leaf: emptyLeaf, etag: undefined };
-    const leaf = stored === undefined ? undefined : readLeaf(stored.value);
     // What is pointed to was written before, and each leaf leads further to the right: or else a walk would lose its way, or never end.
-    if (stored === undefined || leaf === undefined || (leaf.right !== null && leaf.right.from <= from))
-      throw new ContextError("internal", "the tenant's directory is damaged; restore its store from a backup");
+    if (stored === undefined) throw damaged(DIRECTORY);
+    const leaf = decodeDocument(DIRECTORY, stored.value, Leaf);
+    if (leaf.right !== null && leaf.right.from <= from) throw damaged(DIRECTORY);
     return { id, leaf, etag: stored.etag };
   }
 

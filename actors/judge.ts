@@ -5,7 +5,7 @@ import { judge } from "../core/grant.ts";
 import { type ContextMethod, contextMethods, laterMethods, type TenantMethod, tenantMethods } from "../protocol/contract.ts";
 import { type Refusal, refuse } from "../protocol/errors.ts";
 import { explain } from "../protocol/explain.ts";
-import { type Claims, type Grantable, grantable } from "../protocol/grant.ts";
+import { type Claims, type Grantable, grantable, ofHosts } from "../protocol/grant.ts";
 import { ContextId, type ContextName, nameOf, TenantId, tenantOf } from "../protocol/ids.ts";
 import { type JsonBounds, JsonError, type RawAt, readAmbiguousJson } from "../protocol/json.ts";
 import { limits } from "../protocol/limits.ts";
@@ -102,8 +102,9 @@ function parseBody(body: Uint8Array): ({ readonly ok: true } & ReturnType<typeof
 }
 
 function noMethod(method: string, methods: readonly string[]): Refusal {
-  if (laterMethods.includes(method)) return refuse("invalid", `${method}: not available yet; there are ${methods.join(", ")}`);
-  return refuse("invalid", `there is no such method; there are ${methods.join(", ")}`);
+  const callable = methods.filter((name) => !(ofHosts as readonly string[]).includes(`tenant.${name}`)).join(", ");
+  if (laterMethods.includes(method)) return refuse("invalid", `${method}: not available yet; there are ${callable}`);
+  return refuse("invalid", `there is no such method; there are ${callable}`);
 }
 
 function laterPolicy(rest: object): Refusal | undefined {

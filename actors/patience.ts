@@ -15,9 +15,9 @@ export const isLate = ({ deadline }: Call, clock: Clock): boolean => deadline !=
  * long. Not for what was begun with a write: that is seen to its end.
  */
 export function checkPatience(call: Call, clock: Clock): void {
-  if (call.signal?.aborted) throw new ContextError("unavailable", "the caller went away while the context was read", NOTHING);
+  if (call.signal?.aborted) throw new ContextError("unavailable", "the caller went away meanwhile", NOTHING);
   if (!isLate(call, clock)) return;
-  const message = `the context could not be read within ${limits.turn_deadline_ms} ms; try again, or ask for fewer versions at once`;
+  const message = `it could not be read within ${limits.turn_deadline_ms} ms; try again, or ask for less at once`;
   throw new ContextError("unavailable", message, NOTHING);
 }
 

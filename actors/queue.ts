@@ -8,11 +8,13 @@ type Waiting = { readonly start: () => void; readonly leave: () => void };
 
 export class Queue {
   readonly #limits: Pick<Limits, "queue_per_context" | "queue_retry_after_ms">;
+  readonly #whose: "context" | "tenant";
   readonly #waiting: Waiting[] = [];
   #busy = false;
 
-  constructor(limits: Pick<Limits, "queue_per_context" | "queue_retry_after_ms">) {
+  constructor(limits: Pick<Limits, "queue_per_context" | "queue_retry_after_ms">, whose: "context" | "tenant") {
     this.#limits = limits;
+    this.#whose = whose;
   }
 
   /** Turns that run or wait. */
@@ -60,7 +62,7 @@ export class Queue {
     const retryAfterMs = this.#limits.queue_retry_after_ms;
     return refuse(
       "overloaded",
-      `${waiting} turns wait for this context already; at most ${this.#limits.queue_per_context}. Try again after ${retryAfterMs} ms`,
+      `${waiting} turns wait for this ${this.#whose} already; at most ${this.#limits.queue_per_context}. Try again after ${retryAfterMs} ms`,
       { retryAfterMs },
     );
   }

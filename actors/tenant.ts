@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { isExpired } from "../core/context.ts";
-import { knownState } from "../core/directory.ts";
+import { FORMAT, knownState } from "../core/directory.ts";
 import type { State } from "../core/state.ts";
 import type { DirectoryState, Report, TenantCommand } from "../protocol/contract.ts";
 import { ContextError, isUnavailable, type Refusal, refuse } from "../protocol/errors.ts";
@@ -11,17 +11,19 @@ import { limits } from "../protocol/limits.ts";
 import { Policy } from "../protocol/policy.ts";
 import { instant, iso } from "../protocol/units.ts";
 import { Activation, keyOf } from "./activation.ts";
-import { type ActorType, aborted, answer } from "./actor.ts";
+import { type ActorType, aborted, answer, makeRoom } from "./actor.ts";
 import { Leaves } from "./directory.ts";
+import { decodeDocument, encodeDocument } from "./documents.ts";
 import { Hot } from "./hot.ts";
 import { judgeTenant } from "./judge.ts";
 import { load } from "./load.ts";
+import { checkPatience, forOneTurn, isLate } from "./patience.ts";
 import type { Call, Ports } from "./ports.ts";
 import { Queue } from "./queue.ts";
 
 export const TENANT = "Tenant";
 
-const Stored = z.strictObject({ f: z.literal(1), created: z.int(), policy: Policy });
+const Stored = z.strictObject({ f: z.literal(FORMAT), created: z.int(), policy: Policy });
 type Stored = z.infer<typeof Stored>;
 type Live = { readonly queue: Queue; readonly leaves: Leaves };
 type Known = { readonly stored: Stored; readonly etag: string };
@@ -42,7 +44,8 @@ export class TenantActor implements ActorType {
       if (!judged.ok) return judged;
       const tenant = TenantId.parse(id);
       const live = this.#activate(tenant);
-      const reply = await live.queue.run(() => this.#run(tenant, live, judged.command, call), call.signal);
+      const run = () => this.#run(tenant, live, judged.command, forOneTurn(call, this.#ports.clock));
+      const reply = await live.queue.run(run, call.signal);
       return reply.ok ? JSON.stringify(reply) : reply;
     });
   }
@@ -59,7 +62,10 @@ export class TenantActor implements ActorType {
   }
 
   #activate(tenant: TenantId): Live {
-    const live = this.#live.get(tenant) ?? { queue: new Queue(limits), leaves: new Leaves(tenant, this.#ports) };
+    const known = this.#live.get(tenant);
+    if (known !== undefined) return known;
+    if (this.#live.size >= limits.live_tenants) makeRoom(this.#live);
+    const live = { queue: new Queue(limits, "tenant"), leaves: new Leaves(tenant, this.#ports) };
     this.#live.set(tenant, live);
     return live;
   }
@@ -79,21 +85,21 @@ export class TenantActor implements ActorType {
 
   /** Has one effect however often it is repeated. */
   async #create(tenant: TenantId, call: Call) {
-    const stored: Stored = { f: 1, created: this.#ports.clock.now(), policy: {} };
+    const stored: Stored = { f: FORMAT, created: this.#ports.clock.now(), policy: {} };
     if ((await this.#read(tenant, call)) !== undefined) return { ok: true, tenant, created: false } as const;
-    const outcome = await this.#ports.store.create([{ key: key(tenant), value: encode(stored) }], call);
+    const outcome = await this.#ports.store.create([{ key: key(tenant), value: encodeDocument(stored) }], call);
     if (outcome === "created") return { ok: true, tenant, created: true } as const;
     if ((await this.#read(tenant, call)) !== undefined) return { ok: true, tenant, created: false } as const;
     throw unknownOutcome();
   }
 
   async #configure(tenant: TenantId, policy: Policy, call: Call) {
-    for (let attempt = 0; attempt < limits.tenant_attempts; attempt++) {
+    for (let attempt = 0; attempt < limits.tenant_attempts && !isLate(call, this.#ports.clock); attempt++) {
       const known = await this.#read(tenant, call);
       if (known === undefined) return noTenant(tenant);
       const stored = { ...known.stored, policy: { ...known.stored.policy, ...policy } };
       if (JSON.stringify(stored) === JSON.stringify(known.stored)) return { ok: true, tenant } as const;
-      if ((await this.#ports.store.replace(key(tenant), encode(stored), known.etag, call)) === "written")
+      if ((await this.#ports.store.replace(key(tenant), encodeDocument(stored), known.etag, call)) === "written")
         return { ok: true, tenant } as const;
       await this.#ports.clock.sleep(limits.settle_pause_ms);
     }
@@ -110,16 +116,20 @@ export class TenantActor implements ActorType {
   async #list(tenant: TenantId, live: Live, query: Extract<TenantCommand, { method: "list" }>, call: Call) {
     if ((await this.#read(tenant, call)) === undefined) return noTenant(tenant);
     const { prefix = "", after = "", limit = limits.list_default } = query;
+    const { clock } = this.#ports;
+    const until = clock.elapsed() + limits.list_ms;
     const contexts: { name: string; state: DirectoryState; version: number; at: string | null }[] = [];
     let seen = 0;
     let last = after;
     // A prefix itself may be a name, and `from` begins after what it is given: begin just before the prefix.
     for await (const entry of live.leaves.from(after >= prefix ? after : before(prefix), call)) {
+      checkPatience(call, clock);
       if (!entry.name.startsWith(prefix)) {
         if (entry.name > prefix) break;
         continue;
       }
-      if (contexts.length >= limit || seen >= limits.contexts_per_list) return { ok: true, contexts, next: last } as const;
+      const full = contexts.length >= limit || seen >= limits.contexts_per_list;
+      if (full || (seen > 0 && clock.elapsed() >= until)) return { ok: true, contexts, next: last } as const;
       seen++;
       last = entry.name;
       const row = await this.#row(tenant, entry, call);
@@ -164,22 +174,11 @@ export class TenantActor implements ActorType {
   async #read(tenant: TenantId, call: Call): Promise<Known | undefined> {
     const [row] = await this.#ports.store.read([key(tenant)], call);
     if (row === undefined) return undefined;
-    const stored = decode(row.value);
-    if (stored === undefined) throw new ContextError("internal", "the tenant's document is damaged; restore its store from a backup");
-    return { stored, etag: row.etag };
-  }
-}
-
-function decode(bytes: Uint8Array): Stored | undefined {
-  try {
-    return Stored.safeParse(JSON.parse(new TextDecoder().decode(bytes))).data;
-  } catch {
-    return undefined;
+    return { stored: decodeDocument("the tenant's document", row.value, Stored), etag: row.etag };
   }
 }
 
 const key = (tenant: TenantId): string => `${tenant}/tenant`;
-const encode = (stored: Stored): Uint8Array => new TextEncoder().encode(JSON.stringify(stored));
 /** A text that sorts before `prefix` and after all that sort before it. */
 const before = (prefix: string): string =>
   prefix === "" ? "" : `${prefix.slice(0, -1)}${String.fromCharCode(prefix.charCodeAt(prefix.length - 1) - 1)}\uffff`;

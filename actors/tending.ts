@@ -18,6 +18,7 @@ export type Aftermath = { readonly outbox: Outbox; readonly reporter: Reporter }
 export async function tend(a: Activation, reminder: string, world: World, { outbox, reporter }: Aftermath, call: Call): Promise<void> {
   const { ports } = world;
   if (a.loaded !== undefined && isInUse(a, a.loaded, outbox, ports)) {
+    if (a.reported < a.loaded.state.version) reporter.tell(a, reportOf(a.id, a.loaded.state));
     if (a.loaded.state.version - a.head > limits.head_behind_in_use) await writeHead(a, a.loaded, world, call);
     return ports.events.tended(a.id, "in use");
   }

@@ -56,7 +56,7 @@ async function decideAndCommit(
       const proven = await proveTail(a, loaded, ports, call, ports.settings.dropDelayMs / 2);
       const entry = proven && (await readEntry(a, proven, decision.version, world, call).catch(undefinedIfOutdated));
       // The answer of a repeated key is an acknowledgement too (C5).
-      if (entry && isYoung(proven.proven, ports)) return recalled(entry, asked.request);
+      if (entry && isYoung(proven.proven, ports)) return recalled(entry, asked.request, proven.state.version);
     } else if (decision.do === "end") {
       await endName(a, world, call);
     } else {

@@ -49,7 +49,7 @@ export function decide(state: State, asked: Asked, limits: Limits): Decision {
   const seen = state.keys.versionOf(asked.key);
   if (seen !== undefined) return { do: "recall", version: seen };
   if (state.version >= limits.versions_per_context)
-    return no(refuse("too_large", `the context has all ${limits.versions_per_context} versions it may have`));
+    return no(refuse("too_large", `the context has all ${limits.versions_per_context} versions it may have; go on in another context`));
   const full = keysFull(state, asked.now, limits);
   if (full) return no(full);
   switch (asked.command.method) {
@@ -101,11 +101,14 @@ function append(state: State, asked: Asked, command: Append, limits: Limits): De
   const bytes = sizes.reduce((sum, size) => sum + size, 0);
   if (bytes > limits.bytes_per_turn)
     return no(refuse("too_large", `the turn has ${bytes} bytes of content; at most ${limits.bytes_per_turn}. Split it into several`));
-  if (state.contents + contents.length > 2 ** limits.content_bits)
-    return no(refuse("too_large", "the context has taken all the contents it may"));
+  const most = 2 ** limits.content_bits;
+  if (state.contents + contents.length > most)
+    return no(
+      refuse("too_large", `the context has taken ${state.contents} items and slot values; at most ${most}. Go on in another context`),
+    );
   const after = slotsAfter(state, slots);
   if (after.count > limits.slots_per_context)
-    return no(refuse("too_large", `the context would have ${after.count} slots; at most ${limits.slots_per_context}`));
+    return no(refuse("too_large", `the context would have ${after.count} slots; at most ${limits.slots_per_context}. Set some to null`));
   if (after.bytes > limits.bytes_of_slots)
     return no(
       refuse("too_large", `the context's slots would have ${after.bytes} bytes; at most ${limits.bytes_of_slots}. Append it as an item`),
@@ -187,11 +190,11 @@ export const committed = (entry: Entry): Committed => ({
   ...(entry.version === 1 ? { created: true } : {}),
 });
 
-/** The answer to a key that was used before: the same, or that it was used for something else (C10). */
-export function recalled(entry: Entry, request: string): Committed | Refusal {
+/** The answer to a key that was used before: the same, or that it was used for something else (C10). `head`: the version that stands. */
+export function recalled(entry: Entry, request: string, head: number): Committed | Refusal {
   if (entry.request === request) return { ...committed(entry), duplicate: true };
   const message = `key: it was used for version ${entry.version} with other arguments; a repeated turn repeats them, a new turn takes a new key`;
-  return refuse("conflict", message, { details: { head: entry.version, keyUsedFor: entry.version } });
+  return refuse("conflict", message, { details: { head, keyUsedFor: entry.version } });
 }
 
 /** What of an item is content: all but its role and labels. */

@@ -2,19 +2,24 @@
 // leaf can be split by one conditional write and a reader who comes to the old one finds the way.
 
 import { z } from "zod";
-import type { DirectoryState, Report } from "../protocol/contract.ts";
+import { type DirectoryState, Refused, type Report, replies } from "../protocol/contract.ts";
+import { type Refusal, refuse } from "../protocol/errors.ts";
+import type { Policy } from "../protocol/policy.ts";
 import type { Instant } from "../protocol/units.ts";
+
+/** Of a tenant's documents, this directory and its policy: the one that is written, and the only one so far. */
+export const FORMAT = 1;
 
 const Entry = z.tuple([z.string(), z.int(), z.int(), z.int().nullable(), z.boolean()]);
 /** `right`: from which name on the entries are in another leaf. */
 export const Leaf = z.strictObject({
-  f: z.literal(1),
+  f: z.literal(FORMAT),
   entries: z.array(Entry),
   right: z.strictObject({ from: z.string(), id: z.string() }).nullable(),
 });
 export type Leaf = z.infer<typeof Leaf>;
 
-export const emptyLeaf: Leaf = { f: 1, entries: [], right: null };
+export const emptyLeaf: Leaf = { f: FORMAT, entries: [], right: null };
 
 const packed = (report: Report): Leaf["entries"][number] => [report.name, report.version, report.at, report.expires, report.ended];
 export const reportFrom = ([name, version, at, expires, ended]: Leaf["entries"][number]): Report => ({
@@ -52,9 +57,30 @@ const earlier = (a: number | null, b: number | null): number | null => (a === nu
 /** The lower half, which points to the upper half under its new id. */
 export function splitLeaf(leaf: Leaf, id: string): { readonly lower: Leaf; readonly upper: Leaf } {
   const middle = Math.ceil(leaf.entries.length / 2);
-  const upper: Leaf = { f: 1, entries: leaf.entries.slice(middle), right: leaf.right };
+  const upper: Leaf = { f: FORMAT, entries: leaf.entries.slice(middle), right: leaf.right };
   const from = upper.entries[0]?.[0] ?? "";
-  return { lower: { f: 1, entries: leaf.entries.slice(0, middle), right: { from, id } }, upper };
+  return { lower: { f: FORMAT, entries: leaf.entries.slice(0, middle), right: { from, id } }, upper };
+}
+
+const Answer = z.union([replies["tenant.register"], Refused]);
+
+/** What a tenant answered to `register`, as whoever begins a context may hear it; undefined where that is no answer of a tenant. */
+export function registered(json: unknown): { readonly ok: true; readonly policy: Policy } | Refusal | undefined {
+  const { data } = Answer.safeParse(json);
+  if (data === undefined || data.ok) return data;
+  const { code, message, retryAfterMs } = data;
+  const when = retryAfterMs === undefined ? {} : { retryAfterMs };
+  switch (code) {
+    case "overloaded":
+      return refuse(code, message, when);
+    case "unavailable": // The context's record comes after its entry.
+      return refuse(code, message, { ...when, details: { outcome: "none" } });
+    case "not_found":
+    case "internal":
+      return refuse(code, message);
+    default: // Grant and arguments were the host's own.
+      return refuse("internal", `the tenant's host refused what this host told it (${code}); their clocks or their versions differ`);
+  }
 }
 
 /** What the directory knows to be true of an entry by itself; undefined where the context has to be asked (a report may be under way or lost). */

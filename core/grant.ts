@@ -13,7 +13,7 @@ export function judge(
   name: ContextName | undefined,
   now: Instant,
 ): Refusal | undefined {
-  if (claims.tenant !== tenant) return refuse("denied", "the grant is for another tenant");
+  if (claims.tenant !== tenant) return refuse("denied", `the grant is for tenant ${claims.tenant}, not ${tenant}`);
   if (now >= claims.expires) return refuse("denied", `the grant expired at ${iso(instant(claims.expires))}; ask for a new one`);
   // What rules the tenant rules all its contexts: for a grant that reaches some of them, * does not stand for that.
   const all = claims.methods.includes("*") && (name !== undefined || claims.contexts.includes("*"));
@@ -24,10 +24,17 @@ export function judge(
     return refuse("denied", `the grant of ${claims.subject} does not allow ${method}; it allows ${of}`);
   }
   if (name !== undefined && !claims.contexts.some((pattern) => matches(pattern, name))) {
-    return refuse("denied", `the grant of ${claims.subject} does not reach this context`);
+    return refuse("denied", `the grant of ${claims.subject} does not reach this context; it reaches ${told(claims.contexts)}`);
   }
   return undefined;
 }
+
+const told = (patterns: readonly string[]): string => {
+  const more = patterns.length - PATTERNS_TOLD;
+  return `${patterns.slice(0, PATTERNS_TOLD).join(", ") || "none"}${more > 0 ? ` and ${more} more` : ""}`;
+};
+/** Of up to 64 patterns: enough to see which grant it is. */
+const PATTERNS_TOLD = 8;
 
 const matches = (pattern: string, name: string): boolean =>
   pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;

@@ -1,9 +1,9 @@
 // The tenant actor, as contexts reach it: through the sidecar, gathered so that many entries are one call and one call is under way for each tenant.
 
-import { z } from "zod";
 import type { Call, Directory } from "../actors/ports.ts";
 import { TENANT } from "../actors/tenant.ts";
-import { Refused, type Report, replies } from "../protocol/contract.ts";
+import { registered } from "../core/directory.ts";
+import type { Report } from "../protocol/contract.ts";
 import { type Refusal, refuse } from "../protocol/errors.ts";
 import { type ContextId, nameOf, type TenantId, tenantOf } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
@@ -12,8 +12,6 @@ import { jsonOf, type Sidecar } from "./sidecar.ts";
 
 type Answer = { readonly ok: true; readonly policy: Policy } | Refusal;
 type Waiting = { readonly report: Report; readonly call: Call; readonly settle: (answer: Answer) => void };
-
-const Reply = z.union([replies["tenant.register"], Refused]);
 
 export class SidecarDirectory implements Directory {
   readonly #sidecar: Sidecar;
@@ -67,8 +65,7 @@ export class SidecarDirectory implements Directory {
     const body = JSON.stringify({ grant: this.#grant(tenant), contexts });
     const call: Call = traceparent === undefined ? {} : { traceparent };
     const answer = await this.#sidecar.call("POST", `/v1.0/actors/${TENANT}/${tenant}/method/register`, body, call);
-    const reply = answer.status === 200 ? Reply.safeParse(jsonOf(answer)) : undefined;
-    if (reply?.success) return reply.data.ok ? { ok: true, policy: reply.data.policy } : refuse(reply.data.code, reply.data.message);
-    return refuse("unavailable", "the tenant's directory does not answer; try again", { details: { outcome: "none" } });
+    const reply = answer.status === 200 ? registered(jsonOf(answer)) : undefined;
+    return reply ?? refuse("unavailable", "the tenant's directory does not answer; try again", { details: { outcome: "none" } });
   }
 }

@@ -129,7 +129,15 @@ class Serving {
     const [, type = "", id = "", method, reminder] = ACTOR_PATH.exec(path ?? "") ?? [];
     const actor = this.#actors.get(type);
     if (actor === undefined && this.#options.types.includes(type)) return send(response, 200, goingAway("is not ready yet"));
-    if (actor === undefined) return send(response, 404, refuse("not_found", "there is nothing at this path"));
+    if (actor === undefined)
+      return send(
+        response,
+        404,
+        refuse(
+          "not_found",
+          `there is nothing at this path; the sidecar calls /actors/<type>/<id>/…, and the types are ${[...this.#actors.keys()].join(" and ")}`,
+        ),
+      );
     if (method === undefined) return this.#deactivate(actor, id, request, response);
     if (isProbe(id, method)) return send(response, 200, {});
     if (request.method !== "PUT" && request.method !== "POST")

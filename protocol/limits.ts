@@ -1,7 +1,10 @@
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/** Every bound in the system, in one place; nothing queues, loops, grows or waits without one (B1). Units stand in the names. */
+/**
+ * Every bound on what callers may send and what a host, a sidecar or a command holds, tries and waits for, in one place; nothing queues, loops or grows
+ * without one (B1). How long starting and stopping processes wait for each other stands where they do. Units stand in the names.
+ */
 export const limits = {
   // What one call may carry.
   bytes_per_body: 8 * MiB,
@@ -132,12 +135,17 @@ export const limits = {
 
   // Memory of one host.
   live_contexts: 100_000,
+  live_tenants: 10_000,
   bytes_hot: 256 * MiB,
   grants_cached: 4_096,
 
   // The tenant's directory.
   names_per_leaf: 256,
+  /** Of which a tenant's actor knows where they begin; those beyond are found from the nearest known. */
+  leaves_known: 65_536,
   tenant_attempts: 32,
+  /** A list that has asked contexts for so long answers the page that it has: whoever begins a context meanwhile waits behind it. */
+  list_ms: 2_000,
 
   // The host's port, where its sidecar calls.
   /** The sidecar keeps idle connections for 90 s; whoever closes first must not be us, or a call is lost on a dead connection. */
@@ -291,6 +299,7 @@ export function checkLimits(l: Limits = limits): void {
     Math.max(l.items_per_append, l.parts_per_item, l.slots_per_append, l.reports_per_call) >= l.json_members &&
       "items_per_append, parts_per_item, slots_per_append or reports_per_call >= json_members: one too many would not be told as such",
     l.list_default > l.contexts_per_list && "list_default > contexts_per_list",
+    l.list_ms >= l.store_call_ms && "list_ms >= store_call_ms: whoever waits behind a list would give up",
     l.history_default > l.versions_per_history && "history_default > versions_per_history",
     l.bytes_per_body > l.host_bytes_held && "bytes_per_body > host_bytes_held: the largest body could not be held",
     l.headers_ms > l.request_ms && "headers_ms > request_ms",

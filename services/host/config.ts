@@ -6,20 +6,23 @@ import { goDuration } from "../../dapr/local/durations.ts";
 import { ContextError } from "../../protocol/errors.ts";
 import { limits } from "../../protocol/limits.ts";
 
-const port = z.coerce.number().int().min(0).max(65_535);
-const ms = z.coerce.number().int().positive();
+const port = z.coerce.number("write a port, 0 to 65535").int().min(0).max(65_535);
+const ms = z.coerce.number("write milliseconds").int().positive();
+/** Empty it is no "unset": whoever meant to set it would run without it. */
+const secret = z.string().min(1, "it is empty; give it, or unset it").optional();
+const secrets = ["DAPR_API_TOKEN", "APP_API_TOKEN", "STRATA_ROOT_KEY"];
 
 const Environment = z.object({
   STRATA_HOST: z.string().default("127.0.0.1"),
   STRATA_PORT: port.default(3000),
   DAPR_HTTP_ENDPOINT: z.url().optional(),
   DAPR_HTTP_PORT: port.default(3501),
-  DAPR_API_TOKEN: z.string().min(1).optional(),
-  APP_API_TOKEN: z.string().min(1).optional(),
+  DAPR_API_TOKEN: secret,
+  APP_API_TOKEN: secret,
   STRATA_STATE_STORE: z.string().default("store"),
   STRATA_PUBSUB: z.string().default("bus"),
   STRATA_SECRET_STORE: z.string().default("secrets"),
-  STRATA_ROOT_KEY: z.string().min(1).optional(),
+  STRATA_ROOT_KEY: secret,
   STRATA_EVENTS: z.enum(["on", "off"]).default("on"),
   STRATA_DROP_DELAY_MS: ms.default(limits.drop_delay_ms),
   STRATA_HOT_MS: ms.default(limits.hot_ms),
@@ -39,13 +42,18 @@ export type HostConfig = ReturnType<typeof readConfig>;
 
 /** The environment, with `own` in place of what it says. As `readConfig`. */
 export const readConfigWith = (own: Readonly<Record<string, string>>, defaults: Readonly<Record<string, string>> = {}) =>
-  readConfig({ ...defaults, ...process.env, ...own });
+  readConfig({ ...defaults, ...given(process.env), ...own });
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** Those that say something: `NAME=` means the default, as in most shells' configuration. */
+const given = (environment: Variables): Variables =>
+  Object.fromEntries(Object.entries(environment).filter(([name, value]) => value !== "" || secrets.includes(name)));
 
 /** Throws ContextError "invalid" that names each variable that is wrong. */
-export function readConfig(environment: Readonly<Record<string, string | undefined>> = process.env) {
-  const parsed = Environment.safeParse(environment);
-  if (!parsed.success)
-    throw new ContextError("invalid", parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "));
+export function readConfig(environment: Variables = process.env) {
+  const parsed = Environment.safeParse(given(environment));
+  if (!parsed.success) throw new ContextError("invalid", parsed.error.issues.map((issue) => wrong(issue, environment)).join("; "));
   const env = parsed.data;
   if (env.APP_API_TOKEN === undefined && !isLoopback(env.STRATA_HOST))
     throw new ContextError(
@@ -81,12 +89,17 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       tendMs: env.STRATA_TEND_MS,
       events: env.STRATA_EVENTS === "on",
     },
-    redisUrl: env.STRATA_REDIS_URL || undefined,
+    redisUrl: env.STRATA_REDIS_URL,
     acceptLoss: env.STRATA_ACCEPT_LOSS === "yes",
     logLevel: env.STRATA_LOG,
     actorIdleTimeout: env.STRATA_IDLE_TIMEOUT,
     drainMs: env.STRATA_DRAIN_MS,
   } as const;
+}
+
+function wrong({ path, message }: z.core.$ZodIssue, environment: Variables): string {
+  const name = path.join(".");
+  return secrets.includes(name) ? `${name}: ${message}` : `${name}: saw "${environment[name]}"; ${message}`;
 }
 
 const isLoopback = (host: string): boolean =>

@@ -1,4 +1,4 @@
-// The folder of `npm start`: `root.key`, made at the first start, and `state.db`, which cannot be read without it.
+// The folder of an installation on one machine: `root.key`, made at the first start, and what cannot be read without it.
 
 import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -8,39 +8,43 @@ import { parseRootKeys } from "../../stores/keyring.ts";
 
 const ROOT_BYTES = 32;
 
+/** Where `npm start` keeps its state. */
 export const stateFile = (dataDir: string): string => join(dataDir, "state.db");
 
-/** The root key of this folder, which is made where it is not there. Throws ContextError "invalid" that says what to do. */
-export function rootKeyIn(dataDir: string, die: Die): string {
-  const file = join(dataDir, "root.key");
-  const key = readKey(dataDir, file, die);
+export const rootKeyFile = (dataDir: string): string => join(dataDir, "root.key");
+
+/**
+ * The root key of this folder, which is made where nothing was `written` under one yet: a file that stands from the first start on. Throws ContextError
+ * "invalid" that says what to do.
+ */
+export function rootKeyIn(dataDir: string, die: Die, written: string = stateFile(dataDir)): string {
+  const file = rootKeyFile(dataDir);
+  const key = readKey(dataDir, file, written, die);
   try {
     parseRootKeys(key);
   } catch (cause) {
     const why = cause instanceof ContextError ? cause.message.replace(/^\[\w+\] /, "") : "it cannot be read";
-    throw new ContextError("invalid", `${file} holds no root key (${why}); ${remedy(dataDir)}`, { cause });
+    throw new ContextError("invalid", `${file} holds no root key (${why}); ${remedy(dataDir, written)}`, { cause });
   }
   return key;
 }
 
-function readKey(dataDir: string, file: string, die: Die): string {
+function readKey(dataDir: string, file: string, written: string, die: Die): string {
   try {
     makeFolder(resolve(dataDir));
     if (existsSync(file)) return readFileSync(file, "utf8").trim();
-    if (existsSync(stateFile(dataDir))) throw new ContextError("invalid", `${file} is gone; ${remedy(dataDir)}`);
+    if (existsSync(written)) throw new ContextError("invalid", `${file} is gone; ${remedy(dataDir, written)}`);
     return makeKey(file, die);
   } catch (cause) {
     if (cause instanceof ContextError) throw cause;
     const why = cause instanceof Error ? cause.message : "unknown";
-    throw new ContextError("invalid", `${dataDir} cannot be used: ${why}; name a folder that can be written: npm start -- --data DIR`, {
-      cause,
-    });
+    throw new ContextError("invalid", `${dataDir} cannot be used: ${why}; name a folder that can be written: --data DIR`, { cause });
   }
 }
 
-const remedy = (dataDir: string): string =>
-  existsSync(stateFile(dataDir))
-    ? `put the key back from a copy: without it nothing in ${stateFile(dataDir)} can be read. To begin anew, move ${dataDir} away`
+const remedy = (dataDir: string, written: string): string =>
+  existsSync(written)
+    ? `put the key back from a copy: without it nothing that was written since ${written} was made can be read. To begin anew, move ${dataDir} away`
     : "delete it, and another one is made";
 
 /** One folder after another, since Node's own way never comes back from a place where no folder can be made, as under /proc. */

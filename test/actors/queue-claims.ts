@@ -9,7 +9,7 @@ export const queueClaims: readonly Claim<Part>[] = [
   [
     "turns run one after another, in the order they came",
     async ({ Queue }) => {
-      const queue = new Queue(limits);
+      const queue = new Queue(limits, "context");
       const held = [hold<string>(), hold<string>(), hold<string>()];
       const done = held.map(({ work }) => queue.run(work));
       for (const [i, turn] of held.entries()) {
@@ -26,7 +26,7 @@ export const queueClaims: readonly Claim<Part>[] = [
   [
     "a turn that comes the moment another ends does not slip in before those who wait",
     async ({ Queue }) => {
-      const queue = new Queue(limits);
+      const queue = new Queue(limits, "context");
       const [first, second, third] = [hold<void>(), hold<void>(), hold<void>()] as const;
       const late = queue.run(first.work).then(() => queue.run(third.work));
       const waiting = queue.run(second.work);
@@ -41,7 +41,7 @@ export const queueClaims: readonly Claim<Part>[] = [
   [
     "its length counts who runs and who waits, and is 0 in the end",
     async ({ Queue }) => {
-      const queue = new Queue(limits);
+      const queue = new Queue(limits, "context");
       assert.equal(queue.length, 0);
       const held = [hold<void>(), hold<void>(), hold<void>()];
       const done = held.map(({ work }) => queue.run(work));
@@ -54,7 +54,7 @@ export const queueClaims: readonly Claim<Part>[] = [
   [
     "a turn that throws hands on to the next, and its caller hears why",
     async ({ Queue }) => {
-      const queue = new Queue(limits);
+      const queue = new Queue(limits, "context");
       const [first, second] = [hold<string>(), hold<string>()] as const;
       const failed = queue.run(first.work);
       const next = queue.run(second.work);
@@ -67,7 +67,7 @@ export const queueClaims: readonly Claim<Part>[] = [
   [
     "as many wait as may, the next is refused at once and told when to come back",
     async ({ Queue }) => {
-      const queue = new Queue(limits);
+      const queue = new Queue(limits, "context");
       const running = hold<string>();
       const done = [queue.run(running.work), queue.run(async () => "a"), queue.run(async () => "b")];
       const refused = await queue.run(async () => "one too many");
@@ -83,7 +83,7 @@ export const queueClaims: readonly Claim<Part>[] = [
   [
     "who went away before it came does not run, and the queue is free",
     async ({ Queue }) => {
-      const queue = new Queue(limits);
+      const queue = new Queue(limits, "context");
       const turn = hold<string>();
       const refused = await queue.run(turn.work, AbortSignal.abort());
       assert.ok(typeof refused === "object");
@@ -93,7 +93,7 @@ export const queueClaims: readonly Claim<Part>[] = [
   [
     "who goes away while it waits hears so at once and never runs; the others keep their order",
     async ({ Queue }) => {
-      const queue = new Queue(limits);
+      const queue = new Queue(limits, "context");
       const gone = new AbortController();
       const [running, left, last] = [hold<string>(), hold<string>(), hold<string>()] as const;
       const done = [queue.run(running.work), queue.run(last.work)];
@@ -112,7 +112,7 @@ export const queueClaims: readonly Claim<Part>[] = [
   [
     "who goes away while its turn runs changes nothing: it ends, and the next waits for it",
     async ({ Queue }) => {
-      const queue = new Queue(limits);
+      const queue = new Queue(limits, "context");
       const gone = new AbortController();
       const [running, next] = [hold<string>(), hold<string>()] as const;
       const done = queue.run(running.work, gone.signal);
@@ -128,7 +128,7 @@ export const queueClaims: readonly Claim<Part>[] = [
   [
     "a caller who waited and was served may go away later; nothing listens to its signal any more",
     async ({ Queue }) => {
-      const queue = new Queue(limits);
+      const queue = new Queue(limits, "context");
       const signal = new CountingSignal();
       const [first, second] = [hold<string>(), hold<string>()] as const;
       const done = [queue.run(first.work), queue.run(second.work, signal as unknown as AbortSignal)];
@@ -143,7 +143,7 @@ export const queueClaims: readonly Claim<Part>[] = [
   [
     "hundreds of turns, some of whose callers leave, run one at a time and none is forgotten",
     async ({ Queue }) => {
-      const queue = new Queue({ ...limits, queue_per_context: 500 });
+      const queue = new Queue({ ...limits, queue_per_context: 500 }, "context");
       let running = 0;
       let ran = 0;
       const turns = Array.from({ length: 300 }, (_, i) => {

@@ -42,7 +42,7 @@ test("a proof that takes longer than a turn may says so, and shorter ones can be
     scene.mono += limits.turn_deadline_ms;
   };
   scene.next(/^read \S*rec\/1 /, slow);
-  expect(await stranger.ask("verify", {})).toMatchObject({ code: "unavailable", message: expect.stringContaining("fewer versions") });
+  expect(await stranger.ask("verify", {})).toMatchObject({ code: "unavailable", message: expect.stringContaining("less at once") });
   scene.next(/^read \S*rec\/1 /, slow);
   expect(await stranger.ask("verify", { to: 100 })).toMatchObject({ ok: true, version: 100 });
 });

@@ -61,6 +61,19 @@ export const tendingClaims: readonly Claim<Part>[] = [
     },
   ],
   [
+    "C7: what the directory has not heard of a context in use is told again by the next fire",
+    async (part) => {
+      const { scene, host, name } = await told(part, 1);
+      scene.next(/report/, "lost");
+      await host.append("k2");
+      await scene.advance(limits.report_delay_ms);
+      assert.deepEqual(scene.reports.at(-1)?.version, 1);
+      await host.actor.remind(ID, name, {});
+      await scene.advance(limits.report_delay_ms);
+      assert.deepEqual(scene.reports.at(-1)?.version, 2);
+    },
+  ],
+  [
     "a fire writes the head of a context in use where a load would have many records to read beyond it",
     async (part) => {
       const { scene, host } = await standing(part, limits.head_behind_in_use);

@@ -68,8 +68,9 @@ export const turnClaims: readonly Claim<Part>[] = [
       const again = await host.append("once", { expect: 1 });
       assert.deepEqual(again, { ...first, duplicate: true });
       assert.deepEqual(scene.asked(), []);
+      await host.append("more");
       const other = await host.ask("append", { key: "once", items: [{ role: "user", content: "something else" }] });
-      assert.deepEqual([other.code, other.details], ["conflict", { head: 2, keyUsedFor: 2 }]);
+      assert.deepEqual([other.code, other.details], ["conflict", { head: 3, keyUsedFor: 2 }]);
     },
   ],
   [

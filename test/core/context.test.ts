@@ -42,9 +42,9 @@ test("V5: a repeated key is recalled, whatever head it expects by now", () => {
 test("V5: a key is recalled with the answer of then; with other arguments it is a conflict", () => {
   const [entry] = started(1).entries;
   if (entry === undefined) throw new Error("there is no entry");
-  expect(recalled(entry, asking(append("key-1")).request)).toEqual({ ...committed(entry), duplicate: true });
-  const other = recalled(entry, asking(append("key-1", [note("other")])).request);
-  expect(other).toMatchObject({ ok: false, code: "conflict", details: { keyUsedFor: 1 } });
+  expect(recalled(entry, asking(append("key-1")).request, 3)).toEqual({ ...committed(entry), duplicate: true });
+  const other = recalled(entry, asking(append("key-1", [note("other")])).request, 3);
+  expect(other).toMatchObject({ ok: false, code: "conflict", details: { head: 3, keyUsedFor: 1 } });
 });
 
 test("C10, B2: a context that remembers all the keys it may takes no turn until some may be forgotten, and repeats are answered", () => {

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { emptyLeaf, knownState, Leaf, mergeInto, reportFrom, splitLeaf } from "../../core/directory.ts";
+import { emptyLeaf, knownState, Leaf, mergeInto, registered, reportFrom, splitLeaf } from "../../core/directory.ts";
 import type { Report } from "../../protocol/contract.ts";
+import { refuse } from "../../protocol/errors.ts";
 import { ContextName } from "../../protocol/ids.ts";
 import { instant } from "../../protocol/units.ts";
 
@@ -86,4 +87,20 @@ test("a state is told only where it is certain; else the context is asked", () =
   expect(knownState({ ...entry, expires: 101 }, now)).toBe("live");
   expect(knownState({ ...entry, expires: 100 }, now)).toBeUndefined();
   expect(knownState({ ...entry, version: 0 }, now)).toBeUndefined();
+});
+
+test("what a tenant refuses is told to whoever began the context with all that the contract asks for", () => {
+  const retryAfterMs = 250;
+  expect(registered({ ok: true, policy: { ttl: null } })).toEqual({ ok: true, policy: { ttl: null } });
+  const full = refuse("overloaded", "128 turns wait", { retryAfterMs });
+  expect(registered(full)).toEqual(full);
+  const unknown = refuse("unavailable", "later", { retryAfterMs, details: { outcome: "unknown" } });
+  expect(registered(unknown)).toEqual({ ...unknown, details: { outcome: "none" } });
+  for (const code of ["not_found", "internal"] as const) expect(registered(refuse(code, "why"))).toEqual(refuse(code, "why"));
+  for (const code of ["denied", "invalid", "too_large"] as const)
+    expect(registered(refuse(code, "the grant expired"))).toMatchObject({
+      code: "internal",
+      message: expect.stringContaining(`(${code})`),
+    });
+  for (const other of [undefined, null, {}, { ok: true }, { ok: false, code: "new" }]) expect(registered(other)).toBeUndefined();
 });

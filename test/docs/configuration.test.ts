@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { readConfig } from "../../services/host/config.ts";
+import { readConfig, readConfigWith } from "../../services/host/config.ts";
 import { filesUnder } from "../tidy/source.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -37,10 +37,28 @@ test("every variable that a service, a tool or a component reads is explained", 
 });
 
 test("where the host is reached from elsewhere it does not start without the token that tells it its sidecar", () => {
-  for (const host of ["0.0.0.0", "::", "10.1.2.3", "host.example", "127.0.0.1.example", "127.999.1.1", "::ffff:10.1.2.3", ""])
+  for (const host of ["0.0.0.0", "::", "10.1.2.3", "host.example", "127.0.0.1.example", "127.999.1.1", "::ffff:10.1.2.3"])
     expect(() => readConfig({ STRATA_HOST: host }), host).toThrow(/STRATA_HOST: .*without APP_API_TOKEN/);
   for (const host of ["127.0.0.1", "127.8.8.8", "localhost", "::1"]) expect(readConfig({ STRATA_HOST: host }).host).toBe(host);
   expect(readConfig({ STRATA_HOST: "0.0.0.0", APP_API_TOKEN: "t" }).host).toBe("0.0.0.0");
+});
+
+test("a variable that is empty is unset, but for a secret that somebody meant to give", () => {
+  const empty = Object.fromEntries(hostNames.map((name) => [name, ""]));
+  const secrets = ["APP_API_TOKEN", "DAPR_API_TOKEN", "STRATA_ROOT_KEY"];
+  for (const name of secrets) {
+    expect(() => readConfig(empty)).toThrow(`${name}: it is empty; give it, or unset it`);
+    expect(readConfigWith({}, {})).toEqual(readConfig());
+  }
+  for (const name of secrets) delete empty[name];
+  expect(readConfig(empty)).toEqual(readConfig({}));
+});
+
+test("a variable that cannot be used is told with what was seen, and a secret without", () => {
+  expect(() => readConfig({ STRATA_PORT: "http", STRATA_EVENTS: "yes" })).toThrow(
+    /STRATA_PORT: saw "http"; write a port, 0 to 65535; STRATA_EVENTS: saw "yes"; /,
+  );
+  expect(() => readConfig({ STRATA_HOT_MS: "2s" })).toThrow(/STRATA_HOT_MS: saw "2s"; write milliseconds/);
 });
 
 test("every variable of the host has a row with its default", () => {

@@ -12,13 +12,17 @@ const inner = /\.ts:\d+|node:|\bat \w+ \(/;
 export function mustBeRefusal(refusal: unknown, among?: readonly Code[]): void {
   const parsed = Refused.safeParse(refusal);
   must(parsed.success, `not a refusal: ${JSON.stringify(refusal).slice(0, 300)}`);
-  const { code, message, retryAfterMs = 0 } = parsed.data;
+  const { code, message, retryAfterMs = 0, details } = parsed.data;
   must(among === undefined || among.includes(code), `[${code}] ${message}: only ${among?.join()} may be answered here`);
   must(!JSON.stringify(refusal).includes(MARK), `it shows what it refuses: ${message}`);
   must(!inner.test(message), `it shows what is inside: ${message}`);
   must(message.length > 0 && message.length <= LONGEST_MESSAGE, `a message of ${message.length} characters`);
   must(message.isWellFormed(), "a message with a lone surrogate");
-  must(retryAfterMs >= 0, `retryAfterMs is ${retryAfterMs}`);
+  must(retryAfterMs > (code === "overloaded" ? 0 : -1), `[${code}] ${message}: retryAfterMs is ${retryAfterMs}`);
+  must(
+    code !== "unavailable" || typeof details?.outcome === "string",
+    `[${code}] ${message}: it does not say whether it may have happened`,
+  );
 }
 
 const inReply: RawAt = { keys: new Set(["value", "arguments", "meta"]), under: new Set(["slots"]) };

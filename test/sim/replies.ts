@@ -20,6 +20,7 @@ type Reply = {
   readonly ok: boolean;
   readonly code?: string;
   readonly message?: string;
+  readonly retryAfterMs?: number;
   readonly details?: { readonly outcome?: string; readonly head?: number; readonly keyUsedFor?: number };
   readonly version?: number;
   readonly digest?: string;
@@ -90,7 +91,10 @@ function judgeRefusal({ truth, request, asked, reply, delivery, oldest, judge, w
   const { head, keyUsedFor } = reply.details ?? {};
   switch (reply.code) {
     case "unavailable":
+      if (reply.details?.outcome === undefined) wrong("V4", "it does not say whether the turn may have happened");
+      return;
     case "overloaded":
+      if (reply.retryAfterMs === undefined) wrong("B2", "it does not say when to come back");
       return;
     case "expired":
       if (truth.endedAt === undefined) wrong("C1", "the name lives");
@@ -98,6 +102,7 @@ function judgeRefusal({ truth, request, asked, reply, delivery, oldest, judge, w
     case "conflict":
       if (keyUsedFor !== undefined) {
         if (truth.entry(keyUsedFor) === undefined || truth.versionOf(request) !== keyUsedFor) wrong("V5", "the key was not used for that");
+        if (head === undefined || head < keyUsedFor || head > truth.log.length) wrong("V2", "it names no head");
       } else if (asked.method !== "append" || asked.expect === undefined || head === asked.expect) wrong("V2", "nothing conflicts");
       else if (head === undefined || head < oldest || head > truth.log.length)
         wrong("V2", `the head was between ${oldest} and ${truth.log.length}`);

@@ -2,7 +2,8 @@
 // reminders come late, come twice, and never stop by themselves.
 
 import type { Directory, Reminders } from "../../actors/ports.ts";
-import { Refused, type Report, replies } from "../../protocol/contract.ts";
+import { registered } from "../../core/directory.ts";
+import type { Report } from "../../protocol/contract.ts";
 import { ContextError, type Refusal, refuse } from "../../protocol/errors.ts";
 import { type ContextId, nameOf, type TenantId, tenantOf } from "../../protocol/ids.ts";
 import { limits } from "../../protocol/limits.ts";
@@ -109,11 +110,11 @@ export class Runtime {
     const tell = async (tenant: TenantId, report: Report): Promise<{ readonly ok: true; readonly policy: Policy } | Refusal> => {
       const body = Buffer.from(JSON.stringify({ grant: this.#world.registerGrant, contexts: [report] }));
       const text = await this.call({ type: "Tenant", id: tenant, method: "register", body, from: host, patienceMs: limits.store_call_ms });
-      const reply: unknown = text === undefined ? undefined : JSON.parse(text);
-      const refused = Refused.safeParse(reply);
-      if (refused.success) return refuse(refused.data.code, refused.data.message);
-      if (reply !== undefined) return replies["tenant.register"].parse(reply);
-      return refuse("unavailable", "the tenant's directory does not answer; try again", { details: { outcome: "none" } });
+      if (text === undefined)
+        return refuse("unavailable", "the tenant's directory does not answer; try again", { details: { outcome: "none" } });
+      const reply = registered(JSON.parse(text));
+      if (reply === undefined) throw new Error(`register answered ${text}`);
+      return reply;
     };
     return {
       enter: (id: ContextId) => tell(tenantOf(id), { name: nameOf(id), version: 0, at: 0, expires: null, ended: false }),

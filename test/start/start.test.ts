@@ -172,7 +172,9 @@ test("a key that is gone or spoilt is missed before anything is written under an
   writeFileSync(join(data, "root.key"), "c2hvcnQ=\n");
   expect(() => rootKeyIn(data, systemDie)).toThrow(/holds no root key .*44 characters\), saw 8 characters\); delete it/);
   writeFileSync(join(data, "state.db"), "");
-  expect(() => rootKeyIn(data, systemDie)).toThrow(/put the key back from a copy: without it nothing in .*state\.db can be read/);
+  expect(() => rootKeyIn(data, systemDie)).toThrow(
+    /put the key back from a copy: without it nothing that was written since .*state\.db was made can be read/,
+  );
   rmSync(join(data, "root.key"));
   expect(() => rootKeyIn(data, systemDie)).toThrow(/root\.key is gone; put the key back from a copy/);
   expect(readdirSync(data)).toEqual(["state.db"]);

@@ -5,10 +5,11 @@ import { randomFillSync } from "node:crypto";
 import { ContextActor } from "../../actors/context.ts";
 import type { Bus, Clock, Die, Directory, Events, Ports, Reminders, Settings, Store, Stored, Tracing } from "../../actors/ports.ts";
 import { TenantActor } from "../../actors/tenant.ts";
+import { registered } from "../../core/directory.ts";
 import type { ContextEvent } from "../../core/record.ts";
 import { systemClock } from "../../dapr/clock.ts";
-import { Refused, type Report, replies } from "../../protocol/contract.ts";
-import { type Refusal, refuse } from "../../protocol/errors.ts";
+import type { Report } from "../../protocol/contract.ts";
+import type { Refusal } from "../../protocol/errors.ts";
 import { type ContextId, nameOf, type TenantId, tenantOf } from "../../protocol/ids.ts";
 import type { Policy } from "../../protocol/policy.ts";
 import { instant, type Millis, millis } from "../../protocol/units.ts";
@@ -168,9 +169,10 @@ class TenantDirectory implements Directory {
 
   async #tell(tenant: TenantId, report: Report): Promise<{ readonly ok: true; readonly policy: Policy } | Refusal> {
     const body = JSON.stringify({ grant: this.#grant(tenant), contexts: [report] });
-    const reply: unknown = JSON.parse(await this.#tenants().invoke(tenant, "register", Buffer.from(body), {}));
-    const refused = Refused.safeParse(reply);
-    return refused.success ? refuse(refused.data.code, refused.data.message) : replies["tenant.register"].parse(reply);
+    const answer = await this.#tenants().invoke(tenant, "register", Buffer.from(body), {});
+    const reply = registered(JSON.parse(answer));
+    if (reply === undefined) throw new Error(`register answered ${answer}`);
+    return reply;
   }
 }
 

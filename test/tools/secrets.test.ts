@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { baseEnvironment, callersSidecarEnvironment, hostEnvironment, hostSidecarEnvironment } from "../../tools/run/environment.ts";
@@ -45,6 +45,30 @@ test("a damaged file is refused, without a word of what is in it", () => {
   expect(() => loadSecrets(folder, {})).not.toThrow(/do-not-tell/);
   writeFileSync(join(folder, "secrets.json"), "");
   expect(() => loadSecrets(folder, {})).toThrow(/is damaged/);
+});
+
+test("a root key that is gone is missed before anything is written under another; one that is given, or was, is no loss", () => {
+  const folder = temporaryFolder();
+  const { rootKey } = loadSecrets(folder, { DAPR_API_TOKEN: "", APP_API_TOKEN: "", STRATA_ROOT_KEY: "" });
+  rmSync(join(folder, "root.key"));
+  expect(() => loadSecrets(folder, {})).toThrow(
+    /root\.key is gone; put the key back from a copy.* given as STRATA_ROOT_KEY, give it again/,
+  );
+  expect(loadSecrets(folder, { STRATA_ROOT_KEY: rootKey }).rootKey).toBe(rootKey);
+  expect(() => statSync(join(folder, "root.key"))).toThrow(/ENOENT/);
+});
+
+test("a root key that is none is refused at once, not once the store is asked", () => {
+  const folder = temporaryFolder();
+  loadSecrets(folder, {});
+  writeFileSync(join(folder, "root.key"), "c2hvcnQ=\n");
+  expect(() => loadSecrets(folder, {})).toThrow(/root\.key holds no root key .*saw 8 characters/);
+});
+
+test("an empty token in the shell is none", () => {
+  const folder = temporaryFolder();
+  const kept = loadSecrets(folder, {});
+  expect(loadSecrets(folder, { DAPR_API_TOKEN: "", APP_API_TOKEN: "" })).toEqual(kept);
 });
 
 const secrets = {

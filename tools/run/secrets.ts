@@ -2,6 +2,9 @@ import { generateKeySync } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { systemDie } from "../../dapr/clock.ts";
+import { ContextError } from "../../protocol/errors.ts";
+import { rootKeyFile, rootKeyIn } from "../../services/start/data.ts";
 import { RunError, textOf } from "./errors.ts";
 
 const Kept = z.strictObject({
@@ -35,9 +38,11 @@ export function loadSecrets(
   report: (line: string) => void = () => {},
 ): Secrets {
   mkdirSync(dataDir, { recursive: true });
-  const kept = keptIn(join(dataDir, "secrets.json"));
-  const rootKey = rootKeyIn(join(dataDir, "root.key"), env.STRATA_ROOT_KEY, report);
-  return { ...kept, rootKey, daprApiToken: env.DAPR_API_TOKEN ?? kept.daprApiToken, appApiToken: env.APP_API_TOKEN ?? kept.appApiToken };
+  const file = join(dataDir, "secrets.json");
+  // The key first: where the other file stands, one that is not there is lost.
+  const rootKey = keyFor(dataDir, file, env.STRATA_ROOT_KEY || undefined, report);
+  const kept = keptIn(file);
+  return { ...kept, rootKey, daprApiToken: env.DAPR_API_TOKEN || kept.daprApiToken, appApiToken: env.APP_API_TOKEN || kept.appApiToken };
 }
 
 function keptIn(path: string): z.infer<typeof Kept> {
@@ -61,19 +66,19 @@ function keptIn(path: string): z.infer<typeof Kept> {
   }
 }
 
-function rootKeyIn(path: string, given: string | undefined, report: (line: string) => void): string {
-  if (!existsSync(path)) {
-    // One that is given is kept elsewhere, and stays there.
-    if (given !== undefined) return given;
-    const made = key("base64");
-    keep(path, made);
-    return made;
+function keyFor(dataDir: string, written: string, given: string | undefined, report: (line: string) => void): string {
+  const path = rootKeyFile(dataDir);
+  // One that is given is kept elsewhere, and stays there.
+  if (given !== undefined && !existsSync(path)) return given;
+  try {
+    const kept = rootKeyIn(dataDir, systemDie, written);
+    if (given !== undefined && given !== kept)
+      report(`STRATA_ROOT_KEY is used, not ${path}, which is another: what is written under one can't be read under the other`);
+    return given ?? kept;
+  } catch (reason) {
+    if (!(reason instanceof ContextError)) throw reason;
+    throw new RunError(`${ContextError.refusal(reason).message}. If it was given as STRATA_ROOT_KEY, give it again`);
   }
-  const kept = readFileSync(path, "utf8").trim();
-  if (kept === "") throw new RunError(`${path} is empty; restore it, or begin with another data folder`);
-  if (given !== undefined && given !== kept)
-    report(`STRATA_ROOT_KEY is used, not ${path}, which is another: what is written under one can't be read under the other`);
-  return given ?? kept;
 }
 
 function keep(path: string, content: string): void {
@@ -85,6 +90,6 @@ function keep(path: string, content: string): void {
 }
 
 /** 32 bytes from the system's generator. */
-function key(encoding: "base64" | "base64url" | "hex"): string {
+function key(encoding: "base64url" | "hex"): string {
   return generateKeySync("hmac", { length: 256 }).export().toString(encoding);
 }

@@ -28,7 +28,8 @@ export function repeating(the: () => Setting): void {
     const { caller, name } = the();
     const id = name("reuse");
     const args = { key: "k", items: [text("first")], set: { a: 1 } };
-    const { digest } = await caller.call(id, "append", args);
+    await caller.call(id, "append", args);
+    const { digest } = await caller.call(id, "append", { key: "k2", items: [text("later")] });
     const others = [
       { ...args, items: [text("second")] },
       { ...args, items: [text("first"), text("first")] },
@@ -41,10 +42,13 @@ export function repeating(the: () => Setting): void {
       expect(await caller.refused(id, "append", other)).toMatchObject({
         code: "conflict",
         message: expect.stringContaining("key: it was used for version 1"),
-        details: { keyUsedFor: 1 },
+        details: { head: 2, keyUsedFor: 1 },
       });
-    expect(await caller.refused(id, "configure", { key: "k", policy: {} })).toMatchObject({ code: "conflict", details: { keyUsedFor: 1 } });
-    expect(await caller.call(id, "read")).toMatchObject({ version: 1, digest });
+    expect(await caller.refused(id, "configure", { key: "k", policy: {} })).toMatchObject({
+      code: "conflict",
+      details: { head: 2, keyUsedFor: 1 },
+    });
+    expect(await caller.call(id, "read")).toMatchObject({ version: 2, digest });
   });
 
   test("a key belongs to its context: another context may use the same", async () => {

@@ -1,0 +1,110 @@
+// The tenant actor where it takes long, is left, or finds what it cannot read.
+
+import { expect, test } from "vitest";
+import { makeRoom } from "../../actors/actor.ts";
+import { Queue } from "../../actors/queue.ts";
+import { limits } from "../../protocol/limits.ts";
+import { grantOf, TENANT } from "../fuzz/calls.ts";
+import { makeMemoryWorld, startActors } from "../support/memory-ports.ts";
+
+type Listed = { readonly ok: boolean; readonly contexts: readonly { readonly name: string }[]; readonly next?: string };
+
+/** A tenant whose directory knows of contexts that it has to ask about, since they have no version that it heard of. */
+async function unheardOf(names: readonly string[]) {
+  const world = makeMemoryWorld();
+  const { tenants } = startActors(world);
+  const grant = grantOf(world.keyring);
+  const ask = async (method: string, args: object = {}, signal?: AbortSignal) => {
+    const body = Buffer.from(JSON.stringify({ grant, ...args }));
+    return JSON.parse(await tenants.invoke(TENANT, method, body, signal === undefined ? {} : { signal }));
+  };
+  await ask("create");
+  await ask("register", { contexts: names.map((name) => ({ name, version: 0, at: 0, expires: null, ended: false })) });
+  return { ...world, ask };
+}
+
+test("a list that takes long answers the page that it has, and goes on from there", async () => {
+  const names = ["a", "b", "c", "d", "e"];
+  const { ask, store, clock } = await unheardOf(names);
+  store.gate = async () => clock.advance(limits.list_ms / 4);
+  const pages: Listed[] = [];
+  for (let page: Listed | undefined; page === undefined || page.next !== undefined; pages.push(page))
+    page = (await ask("list", page?.next === undefined ? {} : { after: page.next })) as Listed;
+  expect(pages.length).toBeGreaterThan(1);
+  expect(pages.flatMap(({ contexts }) => contexts.map(({ name }) => name))).toEqual(names);
+  expect(pages.every(({ contexts }) => contexts.length > 0)).toBe(true);
+});
+
+test("a list whose caller has left asks for nothing more", async () => {
+  const { ask, store } = await unheardOf(["a", "b", "c", "d"]);
+  const caller = new AbortController();
+  let reads = 0;
+  store.gate = async () => {
+    if (++reads === 3) caller.abort();
+  };
+  expect(await ask("list", {}, caller.signal)).toMatchObject({ code: "unavailable", details: { outcome: "none" } });
+  expect(reads).toBeLessThan(6);
+});
+
+test("a change that the store never confirms is given up at the turn's deadline, and its fate is unknown", async () => {
+  const { ask, store, clock } = await unheardOf([]);
+  let tried = 0;
+  store.replace = async () => {
+    tried++;
+    clock.advance(limits.store_call_ms);
+    return "unknown";
+  };
+  expect(await ask("configure", { policy: { ttl: { ms: 60_000, from: "creation" } } })).toMatchObject({
+    code: "unavailable",
+    details: { outcome: "unknown" },
+  });
+  expect(tried).toBe(limits.turn_deadline_ms / limits.store_call_ms);
+});
+
+test("a document of a later format is told from one that is damaged", async () => {
+  const { ask, store } = await unheardOf(["a"]);
+  const whole = new Map(store.rows);
+  for (const [row, what] of [
+    ["tenant", "document"],
+    ["dir/0", "directory"],
+  ]) {
+    store.set(`${TENANT}/${row}`, Buffer.from(JSON.stringify({ f: 2, more: true })));
+    expect(await ask("list")).toMatchObject({
+      code: "internal",
+      message: `the tenant's ${what} has format 2; this version reads 1. Use the version that wrote it`,
+    });
+    store.set(`${TENANT}/${row}`, Buffer.from(JSON.stringify({ f: 1, more: true })));
+    expect(await ask("list")).toMatchObject({
+      code: "internal",
+      message: `the tenant's ${what} is damaged; restore its store from a backup`,
+    });
+    for (const [key, { value }] of whole) store.set(key, value);
+  }
+});
+
+test("a full tenant's queue says whose it is", async () => {
+  const { ask, store } = await unheardOf([]);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  store.gate = () => promise;
+  const waiting = Array.from({ length: limits.queue_per_context + 1 }, () => ask("list"));
+  expect(await ask("list")).toMatchObject({
+    code: "overloaded",
+    retryAfterMs: limits.queue_retry_after_ms,
+    message: expect.stringContaining(`${limits.queue_per_context} turns wait for this tenant already`),
+  });
+  resolve();
+  await Promise.all(waiting);
+});
+
+test("what gives way is the first that does nothing", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const live = new Map(["busy", "idle", "later"].map((name) => [name, { queue: new Queue(limits, "tenant") }]));
+  const busy = live.get("busy")?.queue.run(() => promise);
+  makeRoom(live);
+  expect([...live.keys()]).toEqual(["busy", "later"]);
+  makeRoom(live);
+  makeRoom(live);
+  expect([...live.keys()]).toEqual(["busy"]);
+  resolve();
+  await busy;
+});
