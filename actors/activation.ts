@@ -35,10 +35,13 @@ export type Loaded = {
 /** `tend`: publishes what is not out yet, tells the directory, writes the head. `expire`: ends the name when it is time, deletes its contents after a grace. */
 export type Duty = "tend" | "expire";
 
+/** A reminder that this activation registered, and whether it still counts on it. */
+export type Own = { readonly name: string; readonly since: Proof; readonly counted: boolean };
+
 /** What an activation knows of its context's reminders (C7). */
 export type Reminders = {
-  /** Those that it registered and counts on. */
-  readonly own: Map<Duty, { readonly name: string; readonly since: Proof }>;
+  /** The last one that it registered of each duty, until it is cancelled. */
+  readonly own: Map<Duty, Own>;
   /** When it first saw others fire. */
   readonly others: Map<string, Millis>;
 };
@@ -62,10 +65,10 @@ export class Activation {
   reported = 0;
   readonly reminders: Reminders = { own: new Map(), others: new Map() };
   /** When it last gave up on a record of which it is not known whether it was written: until D after, it may yet land. */
-  unsettled: Proof | undefined = undefined;
+  unsettled: Millis | undefined = undefined;
   /** When this activation saw the tombstone: its contents go D later. */
   buriedAt: Millis | undefined = undefined;
-  /** What the tenant decided for new contexts; asked once, before the first record. */
+  /** What the tenant decided for new contexts; asked by the turn that makes the first record, before it does. */
   defaults: Policy | undefined = undefined;
 
   /** From 0 to below 1: how much of a period its reminder and its heads come earlier, so that contexts that began together do not do it together. */

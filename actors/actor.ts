@@ -2,7 +2,6 @@ import { type Code, ContextError, type Refusal } from "../protocol/errors.ts";
 import { grantable } from "../protocol/grant.ts";
 import { millis } from "../protocol/units.ts";
 import type { Call, Ports } from "./ports.ts";
-import type { Queue } from "./queue.ts";
 
 /** An actor type, as the host serves it. Another one is a file that implements this, and a line where the host is started. */
 export interface ActorType {
@@ -24,15 +23,6 @@ export const aborted = (signal: AbortSignal): Promise<void> =>
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
-
-/** Forgets the first of `live` that does nothing, which came to life before the others: it is only a cache. */
-export function makeRoom<K>(live: Map<K, { readonly queue: Queue }>): void {
-  for (const [key, { queue }] of live) {
-    if (queue.length > 0) continue;
-    live.delete(key);
-    return;
-  }
-}
 
 type Reporting = Pick<Ports, "clock" | "events" | "tracing">;
 

@@ -51,7 +51,7 @@ async function stands(a: Activation, loaded: Loaded, entry: Entry, bytes: Uint8A
     }
     throw unknownOutcome();
   } catch (cause) {
-    a.unsettled = proofNow(by.ports.clock);
+    a.unsettled = by.ports.clock.elapsed();
     // Under an old proof it may stand where the name has ended and its contents have gone: then somebody has to clear once more.
     if (!isYoung(loaded.proven, by.ports)) await registerClearing(a, by.ports).catch(() => undefined);
     throw isUnavailable(cause) ? unknownOutcome(cause) : cause;
@@ -71,7 +71,7 @@ async function settle(a: Activation, loaded: Loaded, entry: Entry, bytes: Uint8A
     if (settled !== "absent") return settled === "mine";
     if (page) {
       // Sealed by another, perhaps over this version: what stands has to be read again, and what was sent may land beside it.
-      a.unsettled = proofNow(clock);
+      a.unsettled = clock.elapsed();
       return false;
     }
     // Absent does not mean that it will not land later. The same record again is safe: whichever lands, it is this attempt.

@@ -1,16 +1,18 @@
 // The context actor: one agent's context. Who asks is judged, what is asked waits for its turn, and what a turn leaves behind is tended.
 
 import { eventOf } from "../core/record.ts";
+import { memoryOf } from "../core/state.ts";
 import type { Command } from "../protocol/contract.ts";
 import { ContextError, type Refusal, refuse } from "../protocol/errors.ts";
 import { ContextId } from "../protocol/ids.ts";
-import { limits } from "../protocol/limits.ts";
+import { type Limits, limits } from "../protocol/limits.ts";
 import { Activation, drawStagger } from "./activation.ts";
-import { type ActorType, aborted, answer, makeRoom } from "./actor.ts";
+import { type ActorType, aborted, answer } from "./actor.ts";
 import { expire } from "./ending.ts";
 import { Group } from "./group.ts";
 import { Hot } from "./hot.ts";
 import { judgeContext } from "./judge.ts";
+import { Live } from "./live.ts";
 import { Outbox } from "./outbox.ts";
 import { forOneTurn } from "./patience.ts";
 import type { Call, Ports } from "./ports.ts";
@@ -26,11 +28,13 @@ export class ContextActor implements ActorType {
   readonly name = ContextActor.type;
   readonly #world: World;
   readonly #aftermath: Aftermath;
-  readonly #live = new Map<ContextId, Activation>();
+  readonly #live: Live<Activation>;
   /** Turns that run or wait, of all contexts. */
   #turns = 0;
 
-  constructor(ports: Ports) {
+  constructor(ports: Ports, { live_contexts: most, bytes_live: bytes }: Pick<Limits, "live_contexts" | "bytes_live"> = limits) {
+    const weigh = ({ loaded }: Activation): number => (loaded === undefined ? 0 : memoryOf(loaded.state));
+    this.#live = new Live({ most, bytes, weigh, left: (a) => void a.queue.run(() => this.#leave(a)) });
     this.#aftermath = { outbox: new Outbox(ports, limits), reporter: new Reporter(ports, limits) };
     this.#world = {
       ports,
@@ -51,7 +55,10 @@ export class ContextActor implements ActorType {
       this.#turns++;
       const run = () => this.#run(a, judged.command, judged.claims.subject, forOneTurn(call, ports.clock));
       const done = a.queue.run(run, call.signal);
-      return done.finally(() => this.#turns--);
+      return done.finally(() => {
+        this.#turns--;
+        this.#live.used(a);
+      });
     });
   }
 
@@ -71,15 +78,16 @@ export class ContextActor implements ActorType {
       a.queue.run(async () => {
         const timed = forOneTurn(call, ports.clock);
         if (duty === "tend") await tend(a, reminder, this.#world, this.#aftermath, timed);
-        if (duty === "expire") await expire(a, reminder, this.#world, timed);
+        if (duty === "expire") await expire(a, reminder, this.#world, this.#aftermath, timed);
       }, call.signal);
     const attributes = { "strata.reminder": duty ?? "(other)" };
-    const refused = await ports.tracing.span(`${CONTEXT} reminder`, call, work, { attributes });
+    const done = ports.tracing.span(`${CONTEXT} reminder`, call, work, { attributes });
+    const refused = await done.finally(() => this.#live.used(a));
     if (refused !== undefined) throw new ContextError("unavailable", refused.message);
   }
 
   async deactivate(id: string): Promise<void> {
-    const a = this.#live.get(id as ContextId);
+    const a = this.#live.get(id);
     if (a === undefined) return;
     await a.queue.run(() => this.#leave(a));
     if (a.queue.length === 0) this.#live.delete(a.id);
@@ -101,7 +109,7 @@ export class ContextActor implements ActorType {
 
   /** Behind the turns that still run. A head that is little behind costs more to write than it spares whoever loads next. */
   async #leaveAll(): Promise<void> {
-    const rest = this.#live.values();
+    const rest = this.#live.values().values();
     const several = Array.from({ length: limits.heads_at_once }, async () => {
       for (const a of rest) {
         const behind = (a.loaded?.state.version ?? 0) - a.head;
@@ -114,9 +122,8 @@ export class ContextActor implements ActorType {
   #activate(id: ContextId): Activation {
     const live = this.#live.get(id);
     if (live !== undefined) return live;
-    if (this.#live.size >= limits.live_contexts) makeRoom(this.#live);
     const a = new Activation(id, drawStagger(this.#world.ports.die));
-    this.#live.set(id, a);
+    this.#live.add(a);
     return a;
   }
 

@@ -9,7 +9,8 @@ import { commit } from "./commit.ts";
 import { load, loadProven } from "./load.ts";
 import { isLate } from "./patience.ts";
 import type { Call, Ports } from "./ports.ts";
-import { CONTEXT, letGo, registerClearing, registerExpiry, remind } from "./reminding.ts";
+import { letGo, registerClearing, registerExpiry, remind } from "./reminding.ts";
+import { type Aftermath, publishAgain } from "./tending.ts";
 import type { World } from "./world.ts";
 
 /** Ends the name of a context whose time has run out, as far as the call's deadline allows. */
@@ -41,13 +42,19 @@ async function bury(a: Activation, loaded: Loaded, { ports }: World, call: Call)
 }
 
 /** What an `expire` reminder does: ends the name when it is time, deletes its contents when that is due, and is cancelled when all is done. */
-export async function expire(a: Activation, reminder: string, world: World, call: Call): Promise<void> {
+export async function expire(a: Activation, reminder: string, world: World, { outbox }: Aftermath, call: Call): Promise<void> {
   const { ports } = world;
   const loaded = await loadProven(a, ports, world.hot, call);
   if (!loaded.state.ended && !isExpired(loaded.state, ports.clock.now())) return waitAgain(a, reminder, loaded, ports);
   await endName(a, world, call);
   if (a.buriedAt === undefined) return;
-  if (ports.clock.elapsed() - a.buriedAt < ports.settings.dropDelayMs) return;
+  const buried = ports.clock.elapsed() - a.buriedAt;
+  if (buried < ports.settings.dropDelayMs) return;
+  // Its events are told from its records.
+  if (ports.settings.events && a.published < loaded.state.version && buried < limits.events_kept_ms) {
+    if (!outbox.has(a)) await publishAgain(a, loaded, world, outbox, call);
+    return;
+  }
   if (!(await dropContents(a, world, call))) return;
   a.loaded = undefined; // What is known of it is gone as well.
   await letGo(a, reminder, ports, true);
@@ -56,10 +63,10 @@ export async function expire(a: Activation, reminder: string, world: World, call
 /** It has moved, or gone: a reminder is set to when it is now. */
 async function waitAgain(a: Activation, reminder: string, loaded: Loaded, ports: Ports): Promise<void> {
   const expiry = expiryOf(loaded.state);
-  const own = a.reminders.own.get("expire")?.name;
-  if (expiry !== undefined && (own === undefined || own === reminder)) await registerExpiry(a, expiry, ports);
-  if (own === reminder && expiry !== undefined) await ports.reminders.cancel(CONTEXT, a.id, reminder);
-  else await letGo(a, reminder, ports, false);
+  const own = a.reminders.own.get("expire");
+  const mine = own?.name === reminder;
+  if (expiry !== undefined && (mine || own?.counted !== true)) await registerExpiry(a, expiry, ports);
+  if (expiry === undefined || !mine) await letGo(a, reminder, ports, false);
 }
 
 /** Deletes all but the tombstone, which stays; true when nothing else is left. The key table goes first: without it the rest is noise. */

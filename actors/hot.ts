@@ -1,6 +1,6 @@
 // Decoded records in memory, within bounds.
 
-import { bytesOf, type Entry } from "../core/record.ts";
+import { type Entry, weightOf } from "../core/record.ts";
 import type { ContextId } from "../protocol/ids.ts";
 import type { Limits } from "../protocol/limits.ts";
 
@@ -52,7 +52,7 @@ export class Records {
 }
 
 /** Two bytes for each character, and what an object costs. */
-const cost = (entry: Entry): number => 512 + 2 * bytesOf(entry) + 128 * entry.contents.length;
+const cost = (entry: Entry): number => 512 + 2 * weightOf(entry) + 128 * entry.contents.length;
 
 /** Records that were read or written lately, of all contexts of this host: the longest unused contexts go first, then the oldest of the last one. */
 export class Hot {

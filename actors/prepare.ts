@@ -45,7 +45,8 @@ async function announceExpiry(a: Activation, state: State, draft: Draft, policy:
     policy,
   };
   const expiry = expiryOf(after);
-  if (expiry !== undefined) await registerExpiry(a, expiry, ports);
+  // The record may come to stand or not: the reminder fires at the earlier of both ends, and goes on from there.
+  if (expiry !== undefined) await registerExpiry(a, Math.min(expiry, expiryOf(state) ?? expiry), ports);
   // Before its first record a context is asked itself what state it is in.
   if (born || (await ports.directory.report(tenantOf(a.id), { ...reportOf(a.id, after), version: state.version, at: state.at }))) return;
   throw new ContextError("unavailable", "the tenant's directory could not be told of the time to live; try again", {

@@ -24,24 +24,26 @@ const trustOf = ({ settings }: Ports): number => settings.tendMs * limits.remind
 /** Makes sure that somebody comes back after what the next commit leaves undone. Throws ContextError "unavailable". */
 export async function remind(a: Activation, ports: Ports, call: Call): Promise<void> {
   if (isReminded(a, ports)) return;
-  const old = a.reminders.own.get("tend");
   const period = ports.settings.tendMs;
   await register(a, "tend", Math.ceil(period * (1 - a.stagger)), period, ports, call);
   // What became of the time to live in so long a time is for the new reminder to find out.
-  a.reminders.own.delete("expire");
-  if (old !== undefined) await ports.reminders.cancel(CONTEXT, a.id, old.name);
+  const expire = a.reminders.own.get("expire");
+  if (expire !== undefined) a.reminders.own.set("expire", { ...expire, counted: false });
 }
 
+/** In the place of the one that this activation had for that duty: else each would fire for ever, or until somebody has seen it for long enough. */
 async function register(a: Activation, duty: Duty, due: number, period: number, ports: Ports, call: Call = {}): Promise<void> {
   const since = proofNow(ports.clock);
   const name = `${duty}-${Buffer.from(ports.die.bytes(6)).toString("hex")}`;
+  const old = a.reminders.own.get(duty);
   await ports.reminders.register(CONTEXT, a.id, name, millis(due), millis(period), call);
-  a.reminders.own.set(duty, { name, since });
+  a.reminders.own.set(duty, { name, since, counted: true });
+  if (old !== undefined) await ports.reminders.cancel(CONTEXT, a.id, old.name);
 }
 
-/** Whether a record that this activation sent may yet land, though it is not there. */
+/** Whether a record that this activation sent may yet land, though it is not there: by elapsed time alone, since a wall clock that jumps settles nothing. */
 export const mayLand = (a: Activation, { clock, settings }: Ports): boolean =>
-  a.unsettled !== undefined && ageOf(a.unsettled, clock) < settings.dropDelayMs;
+  a.unsettled !== undefined && clock.elapsed() - a.unsettled < settings.dropDelayMs;
 
 /** Cancels the reminder that fired if nobody can count on it. `ever`: nobody will, since there is nothing left that could be done. */
 export async function letGo(a: Activation, reminder: string, ports: Ports, ever: boolean): Promise<void> {
@@ -56,10 +58,15 @@ export async function letGo(a: Activation, reminder: string, ports: Ports, ever:
 function isOld(a: Activation, reminder: string, ports: Ports): boolean {
   const { others } = a.reminders;
   const now = ports.clock.elapsed();
+  const enough = Math.max(2 * trustOf(ports), ports.settings.dropDelayMs);
+  if (!others.has(reminder) && others.size >= limits.reminders_known) {
+    // Those that would be old enough and do not fire have been cancelled by others. A newcomer waits until there is room.
+    for (const [name, since] of others) if (now - since >= 2 * enough) others.delete(name);
+    if (others.size >= limits.reminders_known) return false;
+  }
   const since = others.get(reminder) ?? now;
-  if (others.size >= limits.reminders_known && !others.has(reminder)) others.clear();
   others.set(reminder, since);
-  return now - since >= Math.max(2 * trustOf(ports), ports.settings.dropDelayMs);
+  return now - since >= enough;
 }
 
 /** How far the fires of an `expire` reminder are apart once it is due, ms. */

@@ -7,15 +7,16 @@ import type { State } from "../core/state.ts";
 import type { DirectoryState, Report, TenantCommand } from "../protocol/contract.ts";
 import { ContextError, isUnavailable, type Refusal, refuse } from "../protocol/errors.ts";
 import { type ContextId, contextId, TenantId } from "../protocol/ids.ts";
-import { limits } from "../protocol/limits.ts";
+import { type Limits, limits } from "../protocol/limits.ts";
 import { Policy } from "../protocol/policy.ts";
 import { instant, iso } from "../protocol/units.ts";
 import { Activation, keyOf } from "./activation.ts";
-import { type ActorType, aborted, answer, makeRoom } from "./actor.ts";
+import { type ActorType, aborted, answer } from "./actor.ts";
 import { Leaves } from "./directory.ts";
 import { decodeDocument, encodeDocument } from "./documents.ts";
 import { Hot } from "./hot.ts";
 import { judgeTenant } from "./judge.ts";
+import { Live } from "./live.ts";
 import { load } from "./load.ts";
 import { checkPatience, forOneTurn, isLate } from "./patience.ts";
 import type { Call, Ports } from "./ports.ts";
@@ -25,17 +26,19 @@ export const TENANT = "Tenant";
 
 const Stored = z.strictObject({ f: z.literal(FORMAT), created: z.int(), policy: Policy });
 type Stored = z.infer<typeof Stored>;
-type Live = { readonly queue: Queue; readonly leaves: Leaves };
+type Activated = { readonly id: TenantId; readonly queue: Queue; readonly leaves: Leaves };
 type Known = { readonly stored: Stored; readonly etag: string };
 
 export class TenantActor implements ActorType {
   static readonly type = TENANT;
   readonly name = TenantActor.type;
   readonly #ports: Ports;
-  readonly #live = new Map<TenantId, Live>();
+  readonly #live: Live<Activated>;
 
-  constructor(ports: Ports) {
+  constructor(ports: Ports, { live_tenants: most }: Pick<Limits, "live_tenants"> = limits) {
     this.#ports = ports;
+    // What one holds is bounded by its leaves.
+    this.#live = new Live<Activated>({ most, bytes: Number.POSITIVE_INFINITY, weigh: () => 0, left: () => {} });
   }
 
   invoke(id: string, method: string, body: Uint8Array, call: Call): Promise<string> {
@@ -46,6 +49,7 @@ export class TenantActor implements ActorType {
       const live = this.#activate(tenant);
       const run = () => this.#run(tenant, live, judged.command, forOneTurn(call, this.#ports.clock));
       const reply = await live.queue.run(run, call.signal);
+      this.#live.used(live);
       return reply.ok ? JSON.stringify(reply) : reply;
     });
   }
@@ -53,24 +57,23 @@ export class TenantActor implements ActorType {
   async remind(): Promise<void> {} // A tenant sets no reminders.
 
   async deactivate(id: string): Promise<void> {
-    this.#live.delete(id as TenantId);
+    this.#live.delete(id);
   }
 
   async drain(signal: AbortSignal): Promise<void> {
-    const all = Promise.all([...this.#live.values()].map(({ queue }) => queue.run(async () => {})));
+    const all = Promise.all(this.#live.values().map(({ queue }) => queue.run(async () => {})));
     await Promise.race([all, aborted(signal)]);
   }
 
-  #activate(tenant: TenantId): Live {
+  #activate(tenant: TenantId): Activated {
     const known = this.#live.get(tenant);
     if (known !== undefined) return known;
-    if (this.#live.size >= limits.live_tenants) makeRoom(this.#live);
-    const live = { queue: new Queue(limits, "tenant"), leaves: new Leaves(tenant, this.#ports) };
-    this.#live.set(tenant, live);
-    return live;
+    const one = { id: tenant, queue: new Queue(limits, "tenant"), leaves: new Leaves(tenant, this.#ports) };
+    this.#live.add(one);
+    return one;
   }
 
-  #run(tenant: TenantId, live: Live, command: TenantCommand, call: Call): Promise<{ readonly ok: true } | Refusal> {
+  #run(tenant: TenantId, live: Activated, command: TenantCommand, call: Call): Promise<{ readonly ok: true } | Refusal> {
     switch (command.method) {
       case "create":
         return this.#create(tenant, call);
@@ -106,14 +109,14 @@ export class TenantActor implements ActorType {
     throw unknownOutcome();
   }
 
-  async #register(tenant: TenantId, live: Live, reports: readonly Report[], call: Call) {
+  async #register(tenant: TenantId, live: Activated, reports: readonly Report[], call: Call) {
     const known = await this.#read(tenant, call);
     if (known === undefined) return noTenant(tenant);
     await live.leaves.enter(reports, call);
     return { ok: true, policy: known.stored.policy } as const;
   }
 
-  async #list(tenant: TenantId, live: Live, query: Extract<TenantCommand, { method: "list" }>, call: Call) {
+  async #list(tenant: TenantId, live: Activated, query: Extract<TenantCommand, { method: "list" }>, call: Call) {
     if ((await this.#read(tenant, call)) === undefined) return noTenant(tenant);
     const { prefix = "", after = "", limit = limits.list_default } = query;
     const { clock } = this.#ports;

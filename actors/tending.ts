@@ -3,7 +3,7 @@
 import { eventOf } from "../core/record.ts";
 import { expiryOf, type State } from "../core/state.ts";
 import { limits } from "../protocol/limits.ts";
-import { type Activation, keyOf, type Loaded } from "./activation.ts";
+import { type Activation, isYoung, keyOf, type Loaded } from "./activation.ts";
 import { loadProven } from "./load.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Call, Ports } from "./ports.ts";
@@ -42,7 +42,7 @@ function isInUse(a: Activation, { state }: Loaded, outbox: Outbox, { clock, sett
 
 /** The end of a name that has one is looked after by a reminder of its own; one that was registered too early may have been cancelled since. */
 async function ensureExpiry(a: Activation, { state, table }: Loaded, ports: Ports): Promise<void> {
-  if (a.reminders.own.has("expire")) return;
+  if (a.reminders.own.get("expire")?.counted) return;
   const expiry = expiryOf(state);
   if (state.ended && table !== undefined) await registerClearing(a, ports);
   else if (expiry !== undefined) await registerExpiry(a, expiry, ports);
@@ -54,9 +54,12 @@ export async function catchUp(a: Activation, world: World, outbox: Outbox): Prom
 }
 
 /** Finds the events that are not known to be out. They may be told twice; their id says which version they are of. */
-async function publishAgain(a: Activation, loaded: Loaded, world: World, outbox: Outbox, call: Call): Promise<void> {
-  const to = Math.min(loaded.state.version, a.published + limits.events_per_publish);
-  for await (const entry of entries(a, loaded, a.published + 1, to, world, call)) {
+export async function publishAgain(a: Activation, loaded: Loaded, world: World, outbox: Outbox, call: Call): Promise<void> {
+  const first = a.published + 1;
+  const to = Math.min(loaded.state.version, a.published + limits.events_per_fire);
+  for await (const entry of entries(a, loaded, first, to, world, call)) {
+    // The first ones find out whether the bus is there; more would be read for nothing where it is not.
+    if (entry.version >= first + limits.events_per_publish && !outbox.open) return;
     if (!outbox.add(a, eventOf(a.id, entry))) return;
   }
 }
@@ -74,6 +77,8 @@ export async function writeHead(a: Activation, loaded: Loaded, { ports }: World,
     a.head = loaded.state.version;
     return;
   }
+  // Of what is long proven the name may have ended meanwhile, and its contents gone: no head may come to stand behind them.
+  if (!isYoung(loaded.proven, ports)) return;
   // One that names a later record than stands was written when that stood: it is what is left to say that it was lost (A2).
   if (a.head > loaded.state.version) return;
   loaded.state.keys.prune(ports.clock.now(), limits);

@@ -31,6 +31,9 @@ export async function turn(a: Activation, command: Change, author: string, world
       details: UNKNOWN,
       cause,
     });
+  } finally {
+    // What the tenant decided for new contexts holds for the turn that asked, and not for one that begins the context later.
+    a.defaults = undefined;
   }
 }
 

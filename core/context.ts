@@ -13,7 +13,7 @@ import { type RawJson, writeJson } from "../protocol/json.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { Policy } from "../protocol/policy.ts";
 import { type Instant, instant, iso, utf8Length } from "../protocol/units.ts";
-import type { Draft, Entry } from "./record.ts";
+import { bytesOf, type Draft, type Entry, namesOf } from "./record.ts";
 import { expiryOf, type State } from "./state.ts";
 
 /** A change that was asked for, with all that deciding it takes. */
@@ -48,8 +48,9 @@ export function decide(state: State, asked: Asked, limits: Limits): Decision {
   if (isExpired(state, asked.now)) return { do: "end" };
   const seen = state.keys.versionOf(asked.key);
   if (seen !== undefined) return { do: "recall", version: seen };
-  if (state.version >= limits.versions_per_context)
-    return no(refuse("too_large", `the context has all ${limits.versions_per_context} versions it may have; go on in another context`));
+  // The last one is kept for the end of the name.
+  if (state.version >= limits.versions_per_context - 1)
+    return no(refuse("too_large", `the context has all ${state.version} versions it may have; go on in another context`));
   const full = keysFull(state, asked.now, limits);
   if (full) return no(full);
   switch (asked.command.method) {
@@ -98,9 +99,6 @@ function append(state: State, asked: Asked, command: Append, limits: Limits): De
   const set = slots.filter(([, value]) => value.text !== "null");
   const contents = [...items, ...set.map(([, value]) => value.text)];
   const sizes = contents.map(utf8Length);
-  const bytes = sizes.reduce((sum, size) => sum + size, 0);
-  if (bytes > limits.bytes_per_turn)
-    return no(refuse("too_large", `the turn has ${bytes} bytes of content; at most ${limits.bytes_per_turn}. Split it into several`));
   const most = 2 ** limits.content_bits;
   if (state.contents + contents.length > most)
     return no(
@@ -127,6 +125,11 @@ function append(state: State, asked: Asked, command: Append, limits: Limits): De
     slots: slots.map(([name, value]) => ({ name, bytes: value.text === "null" ? null : (sizes[next++] ?? 0) })),
     policy: state.version === 0 && asked.defaults.ttl ? asked.defaults : null,
   };
+  const bytes = bytesOf(draft) + namesOf(draft);
+  if (bytes > limits.bytes_per_turn) {
+    const message = `the turn has ${bytes} bytes of contents, labels and names of slots; at most ${limits.bytes_per_turn}. Split it into several`;
+    return no(refuse("too_large", message));
+  }
   return { do: "commit", draft, contents };
 }
 

@@ -4,7 +4,7 @@ import type { ContextId } from "../protocol/ids.ts";
 import type { Role } from "../protocol/item.ts";
 import type { RawJson } from "../protocol/json.ts";
 import type { Policy } from "../protocol/policy.ts";
-import type { Instant } from "../protocol/units.ts";
+import { type Instant, utf8Length } from "../protocol/units.ts";
 
 /** Why a record was added. `expire` is the last of its context (C1). */
 export type Kind = "append" | "configure" | "expire";
@@ -65,8 +65,28 @@ export function slotChanges(entry: Entry): { readonly name: string; readonly tex
   });
 }
 
-export const bytesOf = (draft: Draft): number =>
+/** Bytes of content, as a history tells them. */
+export const bytesOf = (draft: Pick<Draft, "items" | "slots">): number =>
   draft.items.reduce((sum, item) => sum + item.bytes, 0) + draft.slots.reduce((sum, slot) => sum + (slot.bytes ?? 0), 0);
+
+/** What a turn adds at rest before compression, skeleton included, near enough: what bulk reads and memory have to reckon with. */
+export const weightOf = (draft: Pick<Draft, "items" | "slots">): number =>
+  bytesOf(draft) + namesOf(draft) + BYTES_PER_MARK * (draft.items.length + draft.slots.length);
+
+/** UTF-8 bytes of what a caller's names take in the skeleton: labels, pseudonyms, slots. */
+export function namesOf({ items, slots }: Pick<Draft, "items" | "slots">): number {
+  let bytes = 0;
+  for (const { labels, subjects } of items) {
+    for (const label of labels) bytes += utf8Length(label);
+    bytes += BYTES_PER_SUBJECT * subjects.length;
+  }
+  for (const { name } of slots) bytes += utf8Length(name);
+  return bytes;
+}
+
+/** A role, a length, and the keyed digest of a content; a pseudonym. */
+const BYTES_PER_MARK = 64;
+const BYTES_PER_SUBJECT = 16;
 
 /** A slot as it stands: its value, and the leaf of the key tree that keeps it. */
 export type Slot = { readonly value: RawJson; readonly content: number };

@@ -5,7 +5,7 @@ import { RawJson } from "../protocol/json.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { Policy } from "../protocol/policy.ts";
 import { type Instant, instant, later, millis } from "../protocol/units.ts";
-import { bytesOf, type Entry, type Slot, slotChanges } from "./record.ts";
+import { type Entry, type Slot, slotChanges, weightOf } from "./record.ts";
 
 export type State = {
   readonly id: ContextId;
@@ -19,7 +19,7 @@ export type State = {
   readonly appended: Instant;
   readonly items: number;
   readonly contents: number;
-  /** Bytes of content of the largest record: what a bulk read has to reckon with. */
+  /** Of the largest record, bytes: what a bulk read has to reckon with. */
   readonly largest: number;
   readonly policy: Policy;
   readonly published: number;
@@ -82,7 +82,7 @@ export function apply(state: State, entry: Entry): State {
     appended: entry.kind === "append" ? entry.at : state.appended,
     items: state.items + entry.items.length,
     contents: state.contents + entry.contents.length,
-    largest: Math.max(state.largest, bytesOf(entry)),
+    largest: Math.max(state.largest, weightOf(entry)),
     policy: entry.policy ?? state.policy,
     published: Math.max(state.published, entry.published),
     ended: entry.kind === "expire",
@@ -96,6 +96,22 @@ export function expiryOf(state: State, policy: Policy = state.policy): Instant |
   if (!policy.ttl || state.version === 0) return undefined;
   return later(policy.ttl.from === "creation" ? state.created : state.appended, millis(policy.ttl.ms));
 }
+
+/** What a state holds in memory beside what every one does, bytes, near enough: its keys and slots. */
+export function memoryOf({ keys, slots }: Pick<State, "keys" | "slots">): number {
+  let bytes = slotBytes.get(slots);
+  if (bytes === undefined) {
+    bytes = 0;
+    for (const [name, { value }] of slots) bytes += BYTES_PER_SLOT + 2 * (name.length + value.text.length);
+    slotBytes.set(slots, bytes);
+  }
+  return bytes + BYTES_PER_KEY * keys.size;
+}
+/** Slots are exchanged as a whole, never changed. */
+const slotBytes = new WeakMap<State["slots"], number>();
+/** A text of 16 characters in a map; a map's entry with its objects. */
+const BYTES_PER_KEY = 96;
+const BYTES_PER_SLOT = 192;
 
 /** Which turn used which idempotency key. Oldest first; a key is forgotten when it is outside both windows (C10). */
 export class Keys {

@@ -13,6 +13,8 @@ export const limits = {
   json_values_per_body: 200_000,
   /** In one object or array of the contract's own; what it may hold is said of each below. */
   json_members: 1_024,
+  /** Of a larger body only the first thing is told that its schema does not allow. */
+  bytes_explained: 16 * KiB,
   items_per_append: 1_000,
   parts_per_item: 256,
   slots_per_append: 256,
@@ -121,6 +123,10 @@ export const limits = {
   expire_due_max_ms: 30 * 24 * 60 * 60 * 1000,
   expire_fires_per_drop_delay: 8,
   events_per_publish: 256,
+  /** That one fire of a reminder looks for, of those that are not out. */
+  events_per_fire: 4_096,
+  /** For so long the contents of a name that has ended stay for the sake of events that are not out. */
+  events_kept_ms: 24 * 60 * 60 * 1000,
   /** Between two publications of one host, unless a whole one waits already. */
   events_gather_ms: 50,
   events_waiting: 65_536,
@@ -135,6 +141,8 @@ export const limits = {
 
   // Memory of one host.
   live_contexts: 100_000,
+  /** Of their slots and remembered keys. The longest unused are left past it, and loaded again when they are. */
+  bytes_live: 512 * MiB,
   live_tenants: 10_000,
   bytes_hot: 256 * MiB,
   grants_cached: 4_096,

@@ -3,6 +3,8 @@ import { ContextActor } from "../../actors/context.ts";
 import type { expire } from "../../actors/ending.ts";
 import { Group } from "../../actors/group.ts";
 import { Hot } from "../../actors/hot.ts";
+import { Outbox } from "../../actors/outbox.ts";
+import { Reporter } from "../../actors/reporter.ts";
 import type { World } from "../../actors/world.ts";
 import { limits } from "../../protocol/limits.ts";
 import { assert, type Claim, slowly } from "./claims.ts";
@@ -209,6 +211,40 @@ export const endingClaims: readonly Claim<Part>[] = [
     },
   ],
   [
+    "C7: contents stay until the events of a name that has ended are out, told by whoever finds that they are not, and for a day at most",
+    async (part) => {
+      for (const out of [true, false]) {
+        const { scene, host } = await overdue(part);
+        scene.next(/publish/, "lost", 1_000);
+        assert.equal((await host.append("late")).code, "expired");
+        const clearing = scene.duties("expire").at(-1) ?? "";
+        // Another host has to find them again, though nobody tends the context any more.
+        const other = scene.host();
+        const fire = async (): Promise<boolean> => {
+          await other.remind(clearing);
+          return scene.keys.includes("rec/1");
+        };
+        assert.ok(await fire());
+        await scene.advance(times.drop);
+        assert.ok(await fire());
+        // What the outbox waits between its attempts goes by as well.
+        const attempts = 10_000;
+        if (out) scene.hear();
+        else {
+          await scene.advance(limits.events_kept_ms - times.drop - attempts);
+          assert.ok(await fire());
+        }
+        // One fire may find that they are not out, and the next that they are.
+        for (let fires = out ? 2 : 1; fires > 0; fires--) {
+          await scene.advance(out ? times.tend : attempts);
+          await fire();
+        }
+        assert.ok(!scene.keys.includes("rec/1"));
+        assert.equal(scene.published.at(-1)?.version, out ? 3 : 2);
+      }
+    },
+  ],
+  [
     "C1: nothing is deleted where no tombstone stands",
     async (part) => {
       const { scene, host, clearing } = await ended(part);
@@ -243,6 +279,7 @@ export const endingClaims: readonly Claim<Part>[] = [
   ],
 ];
 
+/** Claims of `expire` above all. */
 export const clearingClaims: readonly Claim<{ readonly expire: typeof expire }>[] = [
   [
     "C1: what is deleted at rest is not kept in memory either",
@@ -250,11 +287,13 @@ export const clearingClaims: readonly Claim<{ readonly expire: typeof expire }>[
       const { scene, clearing } = await ended({ ContextActor });
       const ports = scene.ports();
       const world: World = { ports, group: new Group(ports, limits), hot: new Hot(limits), committed: () => {} };
+      const aftermath = { outbox: new Outbox(ports, limits), reporter: new Reporter(ports, limits) };
       const a = new Activation(ID);
-      await expire(a, clearing, world, {});
+      a.published = 3;
+      await expire(a, clearing, world, aftermath, {});
       assert.ok(world.hot.get(ID, 1) !== undefined);
       await scene.advance(times.drop);
-      await expire(a, clearing, world, {});
+      await expire(a, clearing, world, aftermath, {});
       assert.deepEqual([world.hot.get(ID, 1), scene.keys], [undefined, ["tombstone"]]);
     },
   ],

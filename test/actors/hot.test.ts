@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { Hot, Records } from "../../actors/hot.ts";
 import type { Entry } from "../../core/record.ts";
 import { ContextId } from "../../protocol/ids.ts";
-import { append, Chain, note } from "../core/chain.ts";
+import { append, Chain, note, set } from "../core/chain.ts";
 
 const [one, two] = ["main.one", "main.two"].map((id) => ContextId.parse(id)) as [ContextId, ContextId];
 
@@ -60,4 +60,20 @@ test("records say whether all that were put are there", () => {
   records.shrink(3 * bytes - 1);
   expect([records.bytes, records.complete, records.get(1)]).toEqual([2 * bytes, false, undefined]);
   expect([...records.values()].map(({ version }) => version)).toEqual([2, 3]);
+});
+
+test("labels and names count like content, in memory and in bulk reads", () => {
+  const weigh = (item: object, slots: object = {}) => {
+    const records = new Records();
+    const chain = new Chain();
+    records.put(chain.do(append("k", [{ ...note("x"), ...item }], { set: set({ ...slots }) })));
+    return [records.bytes, chain.state.largest];
+  };
+  const [bytes = 0, largest = 0] = weigh({});
+  const labels = Array.from({ length: 16 }, (_, i) => `${i}`.padEnd(128, "l"));
+  expect(weigh({ labels })).toEqual([bytes + 2 * 16 * 128, largest + 16 * 128]);
+  const name = "n".repeat(63);
+  const [removed = 0, ofRemoved = 0] = weigh({}, { [name]: null });
+  expect(removed).toBeGreaterThanOrEqual(bytes + 2 * 63);
+  expect(ofRemoved).toBeGreaterThanOrEqual(largest + 63);
 });

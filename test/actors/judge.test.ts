@@ -180,3 +180,15 @@ test("P1: methods of a tenant have names of their own in a grant", () => {
   expect(judgedTenant({ grant }, "list", "Main")).toMatch(/^invalid: id: a tenant is/);
   expect(judgedTenant({ grant }, "append")).toMatch(/^invalid: there is no such method; there are create, /);
 });
+
+test("of a large body that its schema does not allow the first thing is told alone: to word all of them would hold up everybody", () => {
+  const wrong = (parts: number) => ({ grant, key: "k", items: [{ role: "user", content: Array.from({ length: parts }, () => 1) }] });
+  const told = (parts: number): string => {
+    const verdict = judgeContext("main.desk-4", "append", bytesOf(wrong(parts)), world);
+    return verdict.ok ? "ok" : verdict.message;
+  };
+  expect(told(100)).toMatch(/^items\.0\.content\.0: .*; and 95 more$/);
+  const items = Array.from({ length: 900 }, () => wrong(200).items[0]);
+  const large = judgeContext("main.desk-4", "append", bytesOf({ ...wrong(1), items }), world);
+  expect(large).toMatchObject({ code: "invalid", message: expect.stringMatching(/^items\.0\.content\.0: [^;]*$/) });
+});

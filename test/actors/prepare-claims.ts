@@ -47,6 +47,21 @@ export const prepareClaims: readonly Claim<Part>[] = [
     },
   ],
   [
+    "what the tenant decides holds for a context that begins later, though a turn was to begin it before and did not",
+    async (part) => {
+      const scene = new Scene(part);
+      const host = scene.host();
+      const caller = new AbortController();
+      scene.next(/create .*keys/, () => caller.abort());
+      const gone = await host.ask("append", { key: "k1", items: [{ role: "user", content: "k1" }] }, { signal: caller.signal });
+      assert.deepEqual([gone.code, scene.row("rec/1")], ["unavailable", undefined]);
+      scene.policy = { ttl: { ms: 5_000, from: "creation" } };
+      assert.equal((await host.append("k2")).created, true);
+      await scene.advance(5_000);
+      assert.equal((await host.read()).code, "expired");
+    },
+  ],
+  [
     "what the tenant decided for new contexts stands in the first record: a time to live is told before it, and counts from it",
     async (part) => {
       for (const from of ["creation", "lastAppend"] as const) {

@@ -79,7 +79,7 @@ export const remindingClaims: readonly Claim<Part>[] = [
     },
   ],
   [
-    "B1: of others' reminders an activation knows so many, without those it has let go of; with one more it begins again",
+    "B1: of others' reminders an activation knows so many, without those it has let go of or that do not fire any more; one more waits for room",
     async (part) => {
       const { scene, host } = await standing(part, 1);
       await fireUntilQuiet(scene, host, scene.duties("tend")[0] ?? "");
@@ -99,7 +99,18 @@ export const remindingClaims: readonly Claim<Part>[] = [
       await scene.advance(old);
       assert.equal(await cancelled(first, second), 2);
       assert.equal(await cancelled("tend-fits", "tend-fits-too", "tend-one-more"), 0);
-      assert.equal(await cancelled(...more), 0);
+      await scene.advance(old);
+      assert.equal(await cancelled(...more, "tend-fits", "tend-fits-too"), more.length + 2);
+      assert.equal(await cancelled("tend-one-more"), 0);
+      await scene.advance(old);
+      assert.equal(await cancelled("tend-one-more"), 1);
+      // Those that do not fire any more make room.
+      const late = names("late", limits.reminders_known);
+      assert.equal(await cancelled(...late), 0);
+      await scene.advance(2 * old);
+      assert.equal(await cancelled(...names("new", limits.reminders_known)), 0);
+      await scene.advance(old);
+      assert.equal(await cancelled(...names("new", limits.reminders_known)), limits.reminders_known);
     },
   ],
   [
@@ -123,13 +134,54 @@ export const remindingClaims: readonly Claim<Part>[] = [
     "C7: from when they are due on, reminders fire so often that their context is not forgotten in between, whatever its time to live",
     async (part) => {
       const { scene, host } = await standing(part, 1);
-      for (const [n, ms] of [7_200_000, 30 * 86_400_000, limits.ttl_min_ms].entries())
+      const most = Math.max(times.tend, times.drop / 8);
+      const look = (): void => {
+        assert.equal(scene.duties("expire").length, 1);
+        for (const { period } of scene.reminders.values()) assert.equal(period <= most, true);
+      };
+      for (const [n, ms] of [7_200_000, 30 * 86_400_000, limits.ttl_min_ms].entries()) {
         assert.equal((await host.ask("configure", { key: `ttl${n}`, policy: { ttl: { ms, from: "creation" } } })).ok, true);
+        look();
+      }
       await scene.advance(2 * limits.ttl_min_ms);
       assert.equal((await host.read()).code, "expired");
-      assert.equal(scene.duties("expire").length >= 4, true);
-      const most = Math.max(times.tend, times.drop / 8);
-      for (const { period } of scene.reminders.values()) assert.equal(period <= most, true);
+      look();
+    },
+  ],
+  [
+    "C7: however often a context with a time to live is used and left, one reminder of its end stands, due no later than the end",
+    async (part) => {
+      const { scene, host } = await standing(part, 1);
+      await host.configure("ttl", 7 * 86_400_000);
+      for (let n = 0; n < 5; n++) {
+        await host.append(`again${n}`);
+        await scene.advance(times.tend * limits.reminder_trust_periods);
+        for (const name of scene.duties("tend")) await host.remind(name);
+        assert.equal(scene.duties("expire").length, 1);
+      }
+    },
+  ],
+  [
+    "C7: a time to live that is announced and does not come to stand moves the reminder of the one that stands to no later",
+    async (part) => {
+      const { scene, host } = await standing(part, 1);
+      await host.configure("ttl", 100_000, "creation");
+      scene.next(/create .*rec\/3/, "lost", 1_000);
+      assert.equal((await host.configure("longer", 7 * 86_400_000, "creation")).code, "unavailable");
+      const [name = ""] = scene.duties("expire");
+      assert.ok((scene.reminders.get(name)?.due ?? Number.POSITIVE_INFINITY) <= 100_000);
+    },
+  ],
+  [
+    "C7: that a wall clock jumps does not make a record unable to land",
+    async (part) => {
+      const { scene, host } = await standing(part, 1);
+      scene.next(/create .*rec\/2/, "lost", 100);
+      assert.deepEqual((await host.append("k2")).details, { outcome: "unknown" });
+      const [name = ""] = scene.duties("tend");
+      scene.wall += 2 * times.drop;
+      await fireUntilQuiet(scene, host, name);
+      assert.deepEqual(scene.duties("tend"), [name]);
     },
   ],
   [

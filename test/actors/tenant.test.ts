@@ -1,8 +1,6 @@
 // The tenant actor where it takes long, is left, or finds what it cannot read.
 
 import { expect, test } from "vitest";
-import { makeRoom } from "../../actors/actor.ts";
-import { Queue } from "../../actors/queue.ts";
 import { limits } from "../../protocol/limits.ts";
 import { grantOf, TENANT } from "../fuzz/calls.ts";
 import { makeMemoryWorld, startActors } from "../support/memory-ports.ts";
@@ -94,17 +92,4 @@ test("a full tenant's queue says whose it is", async () => {
   });
   resolve();
   await Promise.all(waiting);
-});
-
-test("what gives way is the first that does nothing", async () => {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const live = new Map(["busy", "idle", "later"].map((name) => [name, { queue: new Queue(limits, "tenant") }]));
-  const busy = live.get("busy")?.queue.run(() => promise);
-  makeRoom(live);
-  expect([...live.keys()]).toEqual(["busy", "later"]);
-  makeRoom(live);
-  makeRoom(live);
-  expect([...live.keys()]).toEqual(["busy"]);
-  resolve();
-  await busy;
 });

@@ -205,6 +205,17 @@ export const tendingClaims: readonly Claim<Part>[] = [
     },
   ],
   [
+    "C1: who has proven its tail too long ago writes no head: the name may have ended since, and its contents gone",
+    async (part) => {
+      const { scene, host } = await standing(part, 2);
+      scene.drop("head");
+      await scene.advance(times.drop / 2);
+      scene.asked();
+      await host.actor.deactivate(ID);
+      assert.deepEqual(scene.asked(), []);
+    },
+  ],
+  [
     "C6: where nothing stands any more, no head is written",
     async (part) => {
       const { scene, host, name } = await told(part, 2);

@@ -138,8 +138,14 @@ test("every bound is kept, and its refusal says what was seen and what is allowe
       ),
     ),
   ).toMatchObject({ reply: { code: "too_large" } });
-  for (const key of ["two", "three", "four"]) chain.do(append(key));
-  expect(chain.decide(append("five"))).toMatchObject({ reply: { code: "too_large", message: expect.stringContaining("4 versions") } });
+  const labels = ["l".repeat(60), "m".repeat(60)];
+  expect(chain.decide(append("k", [{ ...note("x"), labels }]))).toMatchObject({ reply: { message: expect.stringMatching(/labels/) } });
+  expect(chain.decide(append("k", [], { set: set({ ["n".repeat(100)]: 1 }) }))).toMatchObject({
+    reply: { message: expect.stringMatching(/names/) },
+  });
+  // The last version is the end's.
+  for (const key of ["two", "three"]) chain.do(append(key));
+  expect(chain.decide(append("four"))).toMatchObject({ reply: { code: "too_large", message: expect.stringContaining("3 versions") } });
   expect(chain.decide(append("two"))).toEqual({ do: "recall", version: 2 });
 });
 

@@ -104,7 +104,7 @@ export const brokenRules: readonly BrokenRule[] = [
     rule: "C1: contents go D after the tombstone",
     broken: "they go at once",
     file: "actors/ending.ts",
-    find: `  if (ports.clock.elapsed() - a.buriedAt < ports.settings.dropDelayMs) return;\n`,
+    find: `  if (buried < ports.settings.dropDelayMs) return;\n`,
     by: ``,
     seed: 6,
   },

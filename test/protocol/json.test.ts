@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { JsonError, RawJson, readAmbiguousJson, readJson, writeJson } from "../../protocol/json.ts";
@@ -225,3 +227,17 @@ function messageOf(text: string): string {
   }
   throw new Error(`this was taken: ${text}`);
 }
+
+test("a caller's value that is kept does not keep the text that it came in", () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const MiB = 1024 * 1024;
+  const read = (i: number) =>
+    readJson(`{"value":"of thirteen characters and more: ${i}"${" ".repeat(MiB)}}`, { keys: new Set(["value"]), under: new Set() });
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  const kept = Array.from({ length: 64 }, (_, i) => read(i));
+  collect();
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(16 * MiB);
+  expect(kept).toHaveLength(64);
+});
