@@ -59,7 +59,7 @@ function isOld(a: Activation, reminder: string, ports: Ports): boolean {
   const { others } = a.reminders;
   const now = ports.clock.elapsed();
   const enough = Math.max(2 * trustOf(ports), ports.settings.dropDelayMs);
-  if (!others.has(reminder) && others.size >= limits.reminders_known) {
+  if (!others.has(reminder)) {
     // Those that would be old enough and do not fire have been cancelled by others. A newcomer waits until there is room.
     for (const [name, since] of others) if (now - since >= 2 * enough) others.delete(name);
     if (others.size >= limits.reminders_known) return false;

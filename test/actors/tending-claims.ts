@@ -71,6 +71,36 @@ export const tendingClaims: readonly Claim<Part>[] = [
       await host.actor.remind(ID, name, {});
       await scene.advance(limits.report_delay_ms);
       assert.deepEqual(scene.reports.at(-1)?.version, 2);
+      scene.asked();
+      await host.actor.remind(ID, name, {});
+      await scene.advance(limits.report_delay_ms);
+      assert.deepEqual(scene.asked(), []);
+    },
+  ],
+  [
+    "C7: where the bus is there one fire tells all events that are not out, and where it is away it looks for no more than are told at once",
+    async (part) => {
+      const scene = new Scene(part);
+      scene.next(/publish/, "lost", 10_000);
+      const host = scene.host();
+      const many = 2 * limits.events_per_publish + 8;
+      for (let i = 1; i <= many; i++) await host.append(`k${i}`);
+      scene.hear();
+      const other = scene.host();
+      scene.next(/publish/, "lost", limits.publish_attempts);
+      await other.remind("tend-another");
+      const told = async (): Promise<number> => {
+        for (let i = 0; i < 4; i++) await scene.advance(limits.settle_pause_max_ms);
+        return new Set(scene.published.map(({ version }) => version)).size;
+      };
+      assert.equal(await told(), 0);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      scene.next(/publish/, () => promise);
+      await other.actor.remind(ID, "tend-another", {});
+      resolve();
+      assert.equal(await told(), limits.events_per_publish);
+      await scene.host().remind("tend-another");
+      assert.equal(await told(), many);
     },
   ],
   [
