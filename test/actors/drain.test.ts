@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { ContextActor } from "../../actors/context.ts";
+import type { Ports } from "../../actors/ports.ts";
 import { ContextId } from "../../protocol/ids.ts";
 import { limits } from "../../protocol/limits.ts";
 import { settle } from "./claims.ts";
@@ -76,4 +77,27 @@ test("a turn that runs when its host is told to end is seen to its end, and told
   await scene.advance(limits.report_delay_ms);
   await drained;
   expect(scene.published.at(-1)).toMatchObject({ version: 2 });
+});
+
+test("contexts whose slots and keys take too much memory are left, the longest unused first, and their heads written", async () => {
+  class Small extends ContextActor {
+    constructor(ports: Ports) {
+      super(ports, { live_contexts: 100, bytes_live: 10_000 });
+    }
+  }
+  const scene = new Scene({ ContextActor: Small });
+  const host = scene.host();
+  const [one, two] = ["t.one", "t.two"].map((id) => ContextId.parse(id));
+  const set = { notes: "n".repeat(4_000) };
+  for (let turn = 0; turn < 3; turn++) await host.ask("append", { ...append(`k${turn}`), set }, {}, one);
+  scene.asked();
+  await host.ask("read", {}, {}, one);
+  expect(scene.asked()).toEqual([]);
+  await host.ask("append", { ...append("k"), set }, {}, two);
+  await settle();
+  expect(heads(scene.asked())).toEqual(["put t.one/head"]);
+  await host.ask("read", {}, {}, two);
+  expect(scene.asked()).toEqual([]);
+  expect(await host.ask("read", {}, {}, one)).toMatchObject({ ok: true, version: 3, slots: set });
+  expect(scene.asked()).not.toEqual([]);
 });
