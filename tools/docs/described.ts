@@ -69,7 +69,7 @@ export const described: Readonly<Record<string, Described>> = {
   },
   "Tenant.list": {
     summary: "The contexts of the tenant, by name.",
-    description: `Name and state are true; version and time may trail by up to ${(limits.report_delay_ms + limits.tend_period_ms) / 1000} s while hosts are up. A filter by state may answer pages that are short or empty and still have a \`next\`.`,
+    description: `Name and state are true; version and time may trail by up to ${(limits.report_delay_ms + limits.tend_period_ms) / 1000} s while hosts are up. A page may be short, or empty where a state is asked for, and still have a \`next\`.`,
     example: { grant, prefix: "desk-", state: "live", limit: 100 },
   },
   "Tenant.register": {
