@@ -102,7 +102,12 @@ class Loading {
     let { folded, tombstone, page, rows } = await this.#begin(hot, found);
     let gap: string | undefined;
     for (let round = 0; round < limits.load_rounds; round++) {
-      const read = await this.#readRecords(folded.state, rows);
+      const before = folded.state;
+      const read = await this.#readRecords(before, rows).catch((reason: unknown) => {
+        // What came to stand after all was deleted may be under keys that are gone: beneath a tombstone that is no damage.
+        if (tombstone === undefined || !(reason instanceof ContextError) || isUnavailable(reason)) throw reason;
+        return { state: before, gap: undefined };
+      });
       folded = { ...folded, state: read.state };
       // A bulk read is no snapshot, and among records that were sealed there may be ghosts: what is wrong with them must be so twice, and no page come.
       const stable = (read.gap === undefined || read.gap.message === gap) && isYoung(at, this.#ports);

@@ -6,7 +6,7 @@ import { ContextError, type Refusal, refuse } from "../protocol/errors.ts";
 import { tenantOf } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Policy } from "../protocol/policy.ts";
-import { type Activation, keyOf, type Loaded } from "./activation.ts";
+import { type Activation, isYoung, keyOf, type Loaded } from "./activation.ts";
 import type { Call, Ports } from "./ports.ts";
 import { registerExpiry, remind } from "./reminding.ts";
 import { reportOf } from "./reporter.ts";
@@ -58,6 +58,11 @@ async function announceExpiry(a: Activation, state: State, draft: Draft, policy:
 async function writeKeys(a: Activation, loaded: Loaded, subjects: readonly string[], { ports, group }: World, call: Call): Promise<void> {
   const { table, keys } = ports.codec.addRoots(a.id, loaded.keys, subjects);
   const key = keyOf.table(a.id);
+  if (loaded.table === undefined && !isYoung(loaded.proven, ports)) {
+    // It may have begun and ended meanwhile, and no keys may come to stand where they were deleted.
+    a.loaded = undefined;
+    return;
+  }
   if (loaded.table === undefined && (await group.create(key, table, call)) === "created") {
     a.loaded = { ...loaded, keys, table: { etag: undefined } };
     return;

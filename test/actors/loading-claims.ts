@@ -17,6 +17,18 @@ function altered(scene: Scene, version: number, change: Partial<Draft>) {
 
 export const loadingClaims: readonly Claim<Part>[] = [
   [
+    "C1: under a tombstone what cannot be opened is no damage, only what came to stand after all was deleted; without one it is",
+    async (part) => {
+      const { scene } = await standing(part, 2);
+      scene.set("keys", scene.codec.mintKeys(ID).table);
+      assert.equal((await scene.host().read()).code, "internal");
+      scene.set("tombstone", scene.codec.encodeTombstone(2));
+      assert.equal((await scene.host().read()).code, "expired");
+      scene.next(/^read .*rec/, "lost", 1_000);
+      assert.equal((await scene.host().read()).code, "unavailable");
+    },
+  ],
+  [
     "B1: a load whose key table is another each time it looks gives up after some rounds",
     async (part) => {
       const { scene } = await standing(part, 2);

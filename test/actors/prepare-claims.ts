@@ -1,6 +1,6 @@
 import { limits } from "../../protocol/limits.ts";
 import { assert, type Claim, slowly } from "./claims.ts";
-import { ID, type Part, Scene, type SceneHost, standing } from "./scene.ts";
+import { ID, type Part, Scene, type SceneHost, standing, times } from "./scene.ts";
 
 const START = new Scene({} as Part).wall;
 const about = (host: SceneHost, key: string, ...subjects: readonly string[]) =>
@@ -44,6 +44,19 @@ export const prepareClaims: readonly Claim<Part>[] = [
       const refused = await scene.host().append("k1");
       assert.deepEqual([refused.code, refused.details], ["unavailable", { outcome: "none" }]);
       assert.deepEqual(scene.keys, []);
+    },
+  ],
+  [
+    "C1: who has known for half of D that there is no such context looks again before it makes its keys: they may have been and gone",
+    async (part) => {
+      const scene = new Scene(part);
+      const host = scene.host();
+      assert.equal((await host.read()).code, "not_found");
+      await scene.advance(times.drop / 2);
+      scene.asked();
+      assert.equal((await host.append("k1")).created, true);
+      const asked = scene.asked().filter((call) => /^(read|create)/.test(call));
+      assert.deepEqual(asked, ["read head keys tombstone", "create keys", "create rec/1"]);
     },
   ],
   [

@@ -32,7 +32,7 @@ export const brokenRules: readonly BrokenRule[] = [
     rule: "C2: whose attempt it is decides, not what it says",
     broken: "a record of this version that stands counts as one's own",
     file: "actors/commit.ts",
-    find: `by.ports.codec.attemptOf(loaded.keys, stands) === entry.attempt ? "mine" : "other"`,
+    find: `Buffer.compare(stands, bytes) === 0 ? "mine" : "other"`,
     by: `"mine"`,
     seed: 15,
   },
