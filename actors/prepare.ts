@@ -58,8 +58,8 @@ async function announceExpiry(a: Activation, state: State, draft: Draft, policy:
 async function writeKeys(a: Activation, loaded: Loaded, subjects: readonly string[], { ports, group }: World, call: Call): Promise<void> {
   const { table, keys } = ports.codec.addRoots(a.id, loaded.keys, subjects);
   const key = keyOf.table(a.id);
-  if (loaded.table === undefined && !isYoung(loaded.proven, ports)) {
-    // It may have begun and ended meanwhile, and no keys may come to stand where they were deleted.
+  if (!isYoung(loaded.proven, ports)) {
+    // The name may have ended meanwhile, and no keys may come to stand where they were deleted.
     a.loaded = undefined;
     return;
   }

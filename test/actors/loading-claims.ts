@@ -24,8 +24,10 @@ export const loadingClaims: readonly Claim<Part>[] = [
       assert.equal((await scene.host().read()).code, "internal");
       scene.set("tombstone", scene.codec.encodeTombstone(2));
       assert.equal((await scene.host().read()).code, "expired");
-      scene.next(/^read .*rec/, "lost", 1_000);
-      assert.equal((await scene.host().read()).code, "unavailable");
+      const { scene: long } = await standing(part, 40);
+      long.set("tombstone", long.codec.encodeTombstone(40));
+      long.next(/^read \S*rec\/33 /, "lost", 1_000);
+      assert.equal((await long.host().read()).code, "unavailable");
     },
   ],
   [
