@@ -109,7 +109,7 @@ export class ContextActor implements ActorType {
 
   /** Behind the turns that still run. A head that is little behind costs more to write than it spares whoever loads next. */
   async #leaveAll(): Promise<void> {
-    const rest = this.#live.values().values();
+    const rest = this.#live.members().values();
     const several = Array.from({ length: limits.heads_at_once }, async () => {
       for (const a of rest) {
         const behind = (a.loaded?.state.version ?? 0) - a.head;

@@ -10,7 +10,7 @@ import { load, loadProven } from "./load.ts";
 import { isLate } from "./patience.ts";
 import type { Call, Ports } from "./ports.ts";
 import { letGo, registerClearing, registerExpiry, remind } from "./reminding.ts";
-import { type Aftermath, isUntold } from "./tending.ts";
+import { type Aftermath, tellUntold } from "./tending.ts";
 import type { World } from "./world.ts";
 
 /** Ends the name of a context whose time has run out, as far as the call's deadline allows. */
@@ -51,7 +51,7 @@ export async function expire(a: Activation, reminder: string, world: World, { ou
   const buried = ports.clock.elapsed() - a.buriedAt;
   if (buried < ports.settings.dropDelayMs) return;
   // Its events are told from its records.
-  if (buried < limits.events_kept_ms && (await isUntold(a, loaded, world, outbox, call))) return;
+  if (buried < limits.events_kept_ms && (await tellUntold(a, loaded, world, outbox, call))) return;
   if (!(await dropContents(a, world, call))) return;
   a.loaded = undefined; // What is known of it is gone as well.
   await letGo(a, reminder, ports, true);

@@ -69,7 +69,11 @@ function judgeCall<S extends Methods>(
 
   if (json.ambiguity !== undefined) return refuse("invalid", `body: ${json.ambiguity.message}`);
   if (wrongId !== undefined) return refuse("invalid", `id: ${wrongId}`);
-  if (!Object.hasOwn(methods, method)) return noMethod(method, Object.keys(methods));
+  if (!Object.hasOwn(methods, method))
+    return noMethod(
+      method,
+      Object.keys(methods).filter((name) => !isOfHosts(grantName(name))),
+    );
   return parseArguments(methods, method, rest, claims, body.length);
 }
 
@@ -103,10 +107,9 @@ function parseBody(body: Uint8Array): ({ readonly ok: true } & ReturnType<typeof
   }
 }
 
-function noMethod(method: string, methods: readonly string[]): Refusal {
-  const callable = methods.filter((name) => !(ofHosts as readonly string[]).includes(`tenant.${name}`)).join(", ");
-  if (laterMethods.includes(method)) return refuse("invalid", `${method}: not available yet; there are ${callable}`);
-  return refuse("invalid", `there is no such method; there are ${callable}`);
+function noMethod(method: string, callable: readonly string[]): Refusal {
+  if (laterMethods.includes(method)) return refuse("invalid", `${method}: not available yet; there are ${callable.join(", ")}`);
+  return refuse("invalid", `there is no such method; there are ${callable.join(", ")}`);
 }
 
 function laterPolicy(rest: object): Refusal | undefined {
@@ -116,4 +119,5 @@ function laterPolicy(rest: object): Refusal | undefined {
   return later === undefined ? undefined : refuse("invalid", `policy.${later}: not available yet; there is ttl`);
 }
 
+const isOfHosts = (name: string): boolean => (ofHosts as readonly string[]).includes(name);
 const isGrantable = (name: string): name is Grantable => (grantable as readonly string[]).includes(name);

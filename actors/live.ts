@@ -29,7 +29,8 @@ export class Live<T extends Member> {
     return this.#members.get(id)?.one;
   }
 
-  values(): T[] {
+  /** As they are now, the longest unused first. */
+  members(): T[] {
     return Array.from(this.#members.values(), ({ one }) => one);
   }
 

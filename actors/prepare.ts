@@ -56,13 +56,13 @@ async function announceExpiry(a: Activation, state: State, draft: Draft, policy:
 
 /** Writes the key table, with a root for every subject. */
 async function writeKeys(a: Activation, loaded: Loaded, subjects: readonly string[], { ports, group }: World, call: Call): Promise<void> {
-  const { table, keys } = ports.codec.addRoots(a.id, loaded.keys, subjects);
-  const key = keyOf.table(a.id);
   if (!isYoung(loaded.proven, ports)) {
     // The name may have ended meanwhile, and no keys may come to stand where they were deleted.
     a.loaded = undefined;
     return;
   }
+  const { table, keys } = ports.codec.addRoots(a.id, loaded.keys, subjects);
+  const key = keyOf.table(a.id);
   if (loaded.table === undefined && (await group.create(key, table, call)) === "created") {
     a.loaded = { ...loaded, keys, table: { etag: undefined } };
     return;

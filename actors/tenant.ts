@@ -61,7 +61,7 @@ export class TenantActor implements ActorType {
   }
 
   async drain(signal: AbortSignal): Promise<void> {
-    const all = Promise.all(this.#live.values().map(({ queue }) => queue.run(async () => {})));
+    const all = Promise.all(this.#live.members().map(({ queue }) => queue.run(async () => {})));
     await Promise.race([all, aborted(signal)]);
   }
 

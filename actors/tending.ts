@@ -24,7 +24,7 @@ export async function tend(a: Activation, reminder: string, world: World, { outb
   }
   const loaded = await loadProven(a, ports, world.hot, call);
   const { version } = loaded.state;
-  const behind = await isUntold(a, loaded, world, outbox, call);
+  const behind = await tellUntold(a, loaded, world, outbox, call);
   if (a.reported < version) reporter.tell(a, reportOf(a.id, loaded.state));
   if (a.head < version || loaded.state.published < a.published) await writeHead(a, loaded, world, call);
   if (behind || a.reported < version || a.head < version || mayLand(a, ports)) return ports.events.tended(a.id, "unfinished");
@@ -52,8 +52,8 @@ export async function catchUp(a: Activation, world: World, outbox: Outbox): Prom
   if (a.loaded !== undefined && !outbox.has(a)) await publishAgain(a, a.loaded, world, outbox, {});
 }
 
-/** Whether there are events that are not known to be out. They are told again, unless they are on their way. */
-export async function isUntold(a: Activation, loaded: Loaded, world: World, outbox: Outbox, call: Call): Promise<boolean> {
+/** Tells the events that are not known to be out again, unless they are on their way; whether there are any. */
+export async function tellUntold(a: Activation, loaded: Loaded, world: World, outbox: Outbox, call: Call): Promise<boolean> {
   const untold = world.ports.settings.events && a.published < loaded.state.version;
   if (untold && !outbox.has(a)) await publishAgain(a, loaded, world, outbox, call);
   return untold;

@@ -135,7 +135,7 @@ class Serving {
         404,
         refuse(
           "not_found",
-          `there is nothing at this path; the sidecar calls /actors/<type>/<id>/…, and the types are ${[...this.#actors.keys()].join(" and ")}`,
+          `there is nothing at this path; the sidecar calls /actors/<type>/<id>/…, and the types are ${this.#options.types.join(" and ")}`,
         ),
       );
     if (method === undefined) return this.#deactivate(actor, id, request, response);

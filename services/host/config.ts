@@ -10,7 +10,6 @@ const port = z.coerce.number("write a port, 0 to 65535").int().min(0).max(65_535
 const ms = z.coerce.number("write milliseconds").int().positive();
 /** Empty it is no "unset": whoever meant to set it would run without it. */
 const secret = z.string().min(1, "it is empty; give it, or unset it").optional();
-const secrets = ["DAPR_API_TOKEN", "APP_API_TOKEN", "STRATA_ROOT_KEY"];
 
 const Environment = z.object({
   STRATA_HOST: z.string().default("127.0.0.1"),
@@ -37,6 +36,8 @@ const Environment = z.object({
   STRATA_SIDECAR_WAIT_MS: ms.default(120_000),
   STRATA_DRAIN_MS: ms.default(20_000),
 });
+
+const secrets: readonly string[] = Object.entries(Environment.shape).flatMap(([name, schema]) => (schema === secret ? [name] : []));
 
 export type HostConfig = ReturnType<typeof readConfig>;
 

@@ -10,7 +10,7 @@ function some(most: number, bytes: number, ids: readonly string[]) {
   const live = new Live<One>({ most, bytes, weigh: (one) => one.bytes, left: ({ id }) => left.push(id) });
   const members = ids.map((id): One => ({ id, queue: new Queue(limits, "context"), bytes: 0 }));
   for (const one of members) live.add(one);
-  return { live, left, members, ids: () => live.values().map(({ id }) => id) };
+  return { live, left, members, ids: () => live.members().map(({ id }) => id) };
 }
 
 test("where there is one too many, the longest unused gives way that does nothing", async () => {
