@@ -35,8 +35,8 @@ export type Loaded = {
 /** `tend`: publishes what is not out yet, tells the directory, writes the head. `expire`: ends the name when it is time, deletes its contents after a grace. */
 export type Duty = "tend" | "expire";
 
-/** A reminder that this activation registered, and whether it still counts on it. */
-export type Own = { readonly name: string; readonly since: Proof; readonly counted: boolean };
+/** A reminder that this activation registered. */
+export type Own = { readonly name: string; readonly since: Proof };
 
 /** What an activation knows of its context's reminders (C7). */
 export type Reminders = {

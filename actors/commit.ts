@@ -47,7 +47,7 @@ async function stands(a: Activation, loaded: Loaded, entry: Entry, bytes: Uint8A
       await remind(a, by.ports, call);
       const looked = proofNow(by.ports.clock);
       if (!(await isGenuine(a, loaded, entry, by.ports, call))) return false;
-      if (isReminded(a, by.ports) && isYoung(looked, by.ports)) return true;
+      if (isReminded(a, "tend", by.ports) && isYoung(looked, by.ports)) return true;
     }
     throw unknownOutcome();
   } catch (cause) {

@@ -9,7 +9,7 @@ import { commit } from "./commit.ts";
 import { load, loadProven } from "./load.ts";
 import { isLate } from "./patience.ts";
 import type { Call, Ports } from "./ports.ts";
-import { letGo, registerClearing, registerExpiry, remind } from "./reminding.ts";
+import { isReminded, letGo, registerClearing, registerExpiry, remind } from "./reminding.ts";
 import { type Aftermath, tellUntold } from "./tending.ts";
 import type { World } from "./world.ts";
 
@@ -60,9 +60,8 @@ export async function expire(a: Activation, reminder: string, world: World, { ou
 /** It has moved, or gone: a reminder is set to when it is now. */
 async function waitAgain(a: Activation, reminder: string, loaded: Loaded, ports: Ports): Promise<void> {
   const expiry = expiryOf(loaded.state);
-  const own = a.reminders.own.get("expire");
-  const mine = own?.name === reminder;
-  if (expiry !== undefined && (mine || own?.counted !== true)) await registerExpiry(a, expiry, ports);
+  const mine = a.reminders.own.get("expire")?.name === reminder;
+  if (expiry !== undefined && (mine || !isReminded(a, "expire", ports))) await registerExpiry(a, expiry, ports);
   if (expiry === undefined || !mine) await letGo(a, reminder, ports, false);
 }
 

@@ -14,8 +14,9 @@ export const CONTEXT = "Context";
 
 export const dutyOf = (reminder: string): Duty | undefined => (["tend", "expire"] as const).find((duty) => reminder.startsWith(duty));
 
-export const isReminded = (a: Activation, ports: Ports): boolean => {
-  const own = a.reminders.own.get("tend");
+/** Whether this activation has set a reminder of that duty, so lately that nobody else can have cancelled it. */
+export const isReminded = (a: Activation, duty: Duty, ports: Ports): boolean => {
+  const own = a.reminders.own.get(duty);
   return own !== undefined && ageOf(own.since, ports.clock) < trustOf(ports);
 };
 
@@ -23,12 +24,9 @@ const trustOf = ({ settings }: Ports): number => settings.tendMs * limits.remind
 
 /** Makes sure that somebody comes back after what the next commit leaves undone. Throws ContextError "unavailable". */
 export async function remind(a: Activation, ports: Ports, call: Call): Promise<void> {
-  if (isReminded(a, ports)) return;
+  if (isReminded(a, "tend", ports)) return;
   const period = ports.settings.tendMs;
   await register(a, "tend", Math.ceil(period * (1 - a.stagger)), period, ports, call);
-  // What became of the time to live in so long a time is for the new reminder to find out.
-  const expire = a.reminders.own.get("expire");
-  if (expire !== undefined) a.reminders.own.set("expire", { ...expire, counted: false });
 }
 
 /** In the place of the one that this activation had for that duty: else each would fire for ever, or until somebody has seen it for long enough. */
@@ -37,7 +35,7 @@ async function register(a: Activation, duty: Duty, due: number, period: number, 
   const name = `${duty}-${Buffer.from(ports.die.bytes(6)).toString("hex")}`;
   const old = a.reminders.own.get(duty);
   await ports.reminders.register(CONTEXT, a.id, name, millis(due), millis(period), call);
-  a.reminders.own.set(duty, { name, since, counted: true });
+  a.reminders.own.set(duty, { name, since });
   if (old !== undefined) await ports.reminders.cancel(CONTEXT, a.id, old.name);
 }
 

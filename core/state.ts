@@ -25,6 +25,8 @@ export type State = {
   readonly published: number;
   /** The last record says that the name has ended. */
   readonly ended: boolean;
+  /** A reminder of the end was set after the last record that brought a policy. Who cancels one has set another before: one stands (C7). */
+  readonly reminded: boolean;
   readonly slots: ReadonlyMap<string, Slot>;
   readonly keys: Keys;
 };
@@ -44,6 +46,7 @@ export function emptyState(id: ContextId, genesis: string): State {
     policy: {},
     published: 0,
     ended: false,
+    reminded: false,
     slots: new Map(),
     keys: new Keys(),
   };
@@ -86,6 +89,7 @@ export function apply(state: State, entry: Entry): State {
     policy: entry.policy ?? state.policy,
     published: Math.max(state.published, entry.published),
     ended: entry.kind === "expire",
+    reminded: entry.policy === null && state.reminded,
     slots,
     keys: state.keys,
   };

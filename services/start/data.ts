@@ -34,7 +34,7 @@ function readKey(dataDir: string, file: string, written: string, die: Die): stri
     makeFolder(resolve(dataDir));
     if (existsSync(file)) return readFileSync(file, "utf8").trim();
     if (existsSync(written)) throw new ContextError("invalid", `${file} is gone; ${remedy(dataDir, written)}`);
-    return makeKey(file, die);
+    return makeFile(file, Buffer.from(die.bytes(ROOT_BYTES)).toString("base64"), die);
   } catch (cause) {
     if (cause instanceof ContextError) throw cause;
     const why = cause instanceof Error ? cause.message : "unknown";
@@ -48,7 +48,7 @@ const remedy = (dataDir: string, written: string): string =>
     : "delete it, and another one is made";
 
 /** One folder after another, since Node's own way never comes back from a place where no folder can be made, as under /proc. */
-function makeFolder(path: string): void {
+export function makeFolder(path: string): void {
   if (existsSync(path)) return;
   makeFolder(dirname(path));
   try {
@@ -58,12 +58,12 @@ function makeFolder(path: string): void {
   }
 }
 
-/** On disk before anything is written under it, whole or not at all, and the same for two that start at once. */
-function makeKey(file: string, die: Die): string {
+/** One line that only its owner can read: on disk before anything is built on it, whole or not at all, and the same for two that start at once. */
+export function makeFile(file: string, line: string, die: Die): string {
   const draft = `${file}.${Buffer.from(die.bytes(8)).toString("hex")}`;
   const fd = openSync(draft, "wx", 0o600);
   try {
-    writeSync(fd, `${Buffer.from(die.bytes(ROOT_BYTES)).toString("base64")}\n`);
+    writeSync(fd, `${line}\n`);
     fsyncSync(fd);
   } finally {
     closeSync(fd);

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { limits } from "../../protocol/limits.ts";
 import { filesUnder } from "../tidy/source.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -53,6 +54,11 @@ test("every file of the project that a page names in passing is there", () => {
       .map((path) => `${page}: ${path}`),
   );
   expect(gone).toEqual([]);
+});
+
+test("how far a directory trails is what the limits make it", () => {
+  const trailing = (limits.report_delay_ms + limits.tend_period_ms) / 1000;
+  expect(read("docs/contract.md")).toContain(`may trail by up to ${trailing} s`);
 });
 
 test("every script of package.json is a file that is there", () => {

@@ -1,10 +1,10 @@
 import { generateKeySync } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { systemDie } from "../../dapr/clock.ts";
 import { ContextError } from "../../protocol/errors.ts";
-import { rootKeyFile, rootKeyIn } from "../../services/start/data.ts";
+import { makeFile, makeFolder, rootKeyFile, rootKeyIn } from "../../services/start/data.ts";
 import { RunError, textOf } from "./errors.ts";
 
 const Kept = z.strictObject({
@@ -37,7 +37,6 @@ export function loadSecrets(
   env: Readonly<Record<string, string | undefined>>,
   report: (line: string) => void = () => {},
 ): Secrets {
-  mkdirSync(dataDir, { recursive: true });
   const file = join(dataDir, "secrets.json");
   // The key first: where the other file stands, one that is not there is lost.
   const rootKey = keyFor(dataDir, file, env.STRATA_ROOT_KEY || undefined, report);
@@ -53,10 +52,12 @@ function keptIn(path: string): z.infer<typeof Kept> {
       redisPassword: key("hex"),
       postgresPassword: key("hex"),
     };
-    keep(path, JSON.stringify(made, null, 2));
-    return made;
+    return keep(path, JSON.stringify(made, null, 2));
   }
-  const content = readFileSync(path, "utf8");
+  return parse(path, readFileSync(path, "utf8"));
+}
+
+function parse(path: string, content: string): z.infer<typeof Kept> {
   try {
     return Kept.parse(JSON.parse(content));
   } catch (reason) {
@@ -81,10 +82,13 @@ function keyFor(dataDir: string, written: string, given: string | undefined, rep
   }
 }
 
-function keep(path: string, content: string): void {
+/** What stands then: somebody else's, where two start at once. */
+function keep(path: string, content: string): z.infer<typeof Kept> {
   try {
-    writeFileSync(path, `${content}\n`, { mode: 0o600, flag: "wx" });
+    makeFolder(resolve(dirname(path)));
+    return parse(path, makeFile(path, content, systemDie));
   } catch (reason) {
+    if (reason instanceof RunError) throw reason;
     throw new RunError(`${path} can't be written: ${textOf(reason)}`);
   }
 }
