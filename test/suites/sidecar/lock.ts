@@ -24,10 +24,13 @@ function linesOf({ on, app }: Sides) {
         ),
       });
       if (index === 0) await app().until(() => gate.count() === 1, "the first call inside");
-      // No answer tells that a call waits in the sidecar; a round trip of another actor after it does, within reason.
-      else await Promise.all(Array.from({ length: 5 }, () => on().call(`Actor/${fresh("behind")}`, "m")));
+      else await waiting();
     }
     return { gate, callers };
+  };
+  /** No answer tells that a call waits in the sidecar; round trips of other actors after it do, within reason: several at once, several times. */
+  const waiting = async () => {
+    for (let round = 0; round < 4; round++) await Promise.all(Array.from({ length: 5 }, () => on().call(`Actor/${fresh("behind")}`, "m")));
   };
   const inside = (id: string) =>
     app()
