@@ -5,24 +5,31 @@ import { emptyLeaf, Leaf, mergeInto, reportFrom, splitLeaf } from "../core/direc
 import type { Report } from "../protocol/contract.ts";
 import { ContextError } from "../protocol/errors.ts";
 import type { TenantId } from "../protocol/ids.ts";
-import { limits } from "../protocol/limits.ts";
+import { type Limits, limits } from "../protocol/limits.ts";
 import { damaged, decodeDocument, encodeDocument } from "./documents.ts";
 import { isLate } from "./patience.ts";
 import type { Call, Ports } from "./ports.ts";
 
 type Place = { readonly id: string; readonly leaf: Leaf; readonly etag: string | undefined };
+type Start = { readonly from: string; readonly id: string };
 const FIRST = "0";
 const DIRECTORY = "the tenant's directory";
 
 export class Leaves {
   readonly #tenant: TenantId;
   readonly #ports: Pick<Ports, "store" | "die" | "clock">;
+  readonly #most: number;
   /** Where leaves are known to begin, sorted: a hint that saves walking from the first. Leaves never move or go. */
-  readonly #starts: { readonly from: string; readonly id: string }[] = [{ from: "", id: FIRST }];
+  readonly #starts: Start[] = [{ from: "", id: FIRST }];
 
-  constructor(tenant: TenantId, ports: Pick<Ports, "store" | "die" | "clock">) {
+  constructor(
+    tenant: TenantId,
+    ports: Pick<Ports, "store" | "die" | "clock">,
+    { leaves_known: most }: Pick<Limits, "leaves_known"> = limits,
+  ) {
     this.#tenant = tenant;
     this.#ports = ports;
+    this.#most = most;
   }
 
   /** Enters what `reports` tell. Throws ContextError "unavailable". */
@@ -71,8 +78,7 @@ export class Leaves {
 
   /** The leaf to which `name` belongs. */
   async #find(name: string, call: Call): Promise<Place> {
-    let start = this.#starts[0];
-    for (const known of this.#starts) if (known.from <= name) start = known;
+    const start = this.#starts[this.#lastAt(name)];
     let place = await this.#read(start?.id ?? FIRST, start?.from ?? "", call);
     while (place.leaf.right !== null && place.leaf.right.from <= name) {
       this.#learn(place.leaf.right);
@@ -85,10 +91,21 @@ export class Leaves {
     return right === null ? undefined : this.#read(right.id, right.from, call);
   }
 
-  #learn(right: { readonly from: string; readonly id: string }): void {
-    if (this.#starts.length >= limits.leaves_known || this.#starts.some((known) => known.id === right.id)) return;
-    this.#starts.push(right);
-    this.#starts.sort((a, b) => (a.from < b.from ? -1 : 1));
+  #learn(right: Start): void {
+    const before = this.#lastAt(right.from);
+    if (this.#starts.length >= this.#most || this.#starts[before]?.id === right.id) return;
+    this.#starts.splice(before + 1, 0, right);
+  }
+
+  /** Which of the known leaves is the last that begins at `name` or before. The first one does. */
+  #lastAt(name: string): number {
+    let [low, high] = [0, this.#starts.length - 1];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((this.#starts[middle]?.from ?? "") <= name) low = middle;
+      else high = middle - 1;
+    }
+    return low;
   }
 
   /** The leaf whose names begin at `from`. Throws ContextError "internal" where it is not one of ours any more. */

@@ -8,7 +8,7 @@ import { loadProven } from "./load.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Call, Ports } from "./ports.ts";
 import { entries } from "./records.ts";
-import { isReminded, letGo, mayLand, registerClearing, registerExpiry } from "./reminding.ts";
+import { letGo, mayLand, registerClearing, registerExpiry } from "./reminding.ts";
 import { type Reporter, reportOf } from "./reporter.ts";
 import type { World } from "./world.ts";
 
@@ -28,7 +28,7 @@ export async function tend(a: Activation, reminder: string, world: World, { outb
   if (a.reported < version) reporter.tell(a, reportOf(a.id, loaded.state));
   if (a.head < version || loaded.state.published < a.published) await writeHead(a, loaded, world, call);
   if (behind || a.reported < version || a.head < version || mayLand(a, ports)) return ports.events.tended(a.id, "unfinished");
-  await ensureExpiry(a, a.loaded ?? loaded, world, call);
+  await ensureExpiry(a, loaded, world, call);
   await letGo(a, reminder, ports, loaded.buried);
   ports.events.tended(a.id, "clean");
 }
@@ -40,20 +40,24 @@ function isInUse(a: Activation, { state }: Loaded, outbox: Outbox, { clock, sett
 }
 
 /**
- * The end of a name that has one is looked after by a reminder of its own. One that was set before its record stood may have been cancelled since; of
- * one that was set after it the head tells whoever comes next, so that not each activation leaves one behind.
+ * The end of a name that has one is looked after by a reminder of its own. One that was set before its record stood may have been cancelled since, or
+ * be due for a record that never came to stand. Of one that was set behind it the head tells whoever comes next, so that not each leaves one behind.
  */
 async function ensureExpiry(a: Activation, loaded: Loaded, world: World, call: Call): Promise<void> {
   const { ports } = world;
   const { state, table } = loaded;
+  if (state.ended && table !== undefined) return registerClearing(a, ports);
   const expiry = expiryOf(state);
-  const stands = isReminded(a, "expire", ports);
-  if (state.ended) {
-    if (table !== undefined && !stands) await registerClearing(a, ports);
-  } else if (expiry !== undefined && !state.reminded) {
-    if (!stands) await registerExpiry(a, expiry, ports);
-    await writeHead(a, { ...loaded, state: { ...state, reminded: true } }, world, call);
-  }
+  if (expiry === undefined || isMinded(state, ports)) return;
+  const reminded = ports.clock.now();
+  await registerExpiry(a, expiry, ports);
+  await writeHead(a, { ...loaded, state: { ...state, reminded } }, world, call);
+}
+
+/** Whether a reminder of the end was set so lately, by a clock that may have jumped, that none is set in case that one was lost. */
+function isMinded({ reminded, policy }: State, { clock }: Ports): boolean {
+  const age = clock.now() - reminded;
+  return age >= 0 && age < Math.min(policy.ttl?.ms ?? 0, limits.expire_due_max_ms) / limits.expire_reminders;
 }
 
 /** Behind a turn whose event does not follow those that are out: another host has crashed, or the bus was away. All of them go, in their order. */

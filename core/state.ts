@@ -25,8 +25,8 @@ export type State = {
   readonly published: number;
   /** The last record says that the name has ended. */
   readonly ended: boolean;
-  /** A reminder of the end was set after the last record that brought a policy. Who cancels one has set another before: one stands (C7). */
-  readonly reminded: boolean;
+  /** When a reminder of the end was set for what the policy is since its last record, or 0: until it is due, it or a later one stands (C7). */
+  readonly reminded: Instant;
   readonly slots: ReadonlyMap<string, Slot>;
   readonly keys: Keys;
 };
@@ -46,7 +46,7 @@ export function emptyState(id: ContextId, genesis: string): State {
     policy: {},
     published: 0,
     ended: false,
-    reminded: false,
+    reminded: at,
     slots: new Map(),
     keys: new Keys(),
   };
@@ -89,7 +89,7 @@ export function apply(state: State, entry: Entry): State {
     policy: entry.policy ?? state.policy,
     published: Math.max(state.published, entry.published),
     ended: entry.kind === "expire",
-    reminded: entry.policy === null && state.reminded,
+    reminded: entry.policy === null ? state.reminded : instant(0),
     slots,
     keys: state.keys,
   };

@@ -122,6 +122,8 @@ export const limits = {
   tend_period_ms: 60_000,
   expire_due_max_ms: 30 * 24 * 60 * 60 * 1000,
   expire_fires_per_drop_delay: 8,
+  /** Of its end, that activations of a context may have left behind: one is set anew when so many would fill the time to live, in case it was lost. */
+  expire_reminders: 8,
   events_per_publish: 256,
   /** That one fire of a reminder looks for, of those that are not out. */
   events_per_fire: 4_096,

@@ -181,7 +181,7 @@ export class RecordCodec implements Codec {
     if (!equal(seal(digestOf(body, HEAD_DOMAIN)), mark)) return undefined;
     const [
       [version, digest, created, at, appended, items, contents, largest],
-      [policy, published, ended, page, to, reminded = false],
+      [policy, published, ended, page, to, reminded = 0],
       slots,
       [used, versions, marks],
     ] = packr.unpack(body) as StoredHead;
@@ -199,7 +199,7 @@ export class RecordCodec implements Codec {
       policy: Policy.parse(policy),
       published,
       ended,
-      reminded,
+      reminded: instant(reminded),
       slots: new Map(
         slots.map(([name, content, sealed]) => {
           const plain = inflate(decrypt(leaf(content, []).key, Buffer.from(`${id}/head/${content}`), sealed));
@@ -239,7 +239,7 @@ type Content = Resting & { readonly digestOf: ContentKeys["digest"]; readonly di
 
 type StoredHead = [
   [number, Uint8Array, number, number, number, number, number, number],
-  [unknown, number, boolean, number, number, boolean?],
+  [unknown, number, boolean, number, number, number?],
   [string, number, Buffer][],
   [Uint8Array, number[], [number, number][]],
 ];

@@ -32,8 +32,10 @@ export function rootKeyIn(dataDir: string, die: Die, written: string = stateFile
 function readKey(dataDir: string, file: string, written: string, die: Die): string {
   try {
     makeFolder(resolve(dataDir));
+    // Looked for before the key: another that starts at once makes the key first.
+    const begun = existsSync(written);
     if (existsSync(file)) return readFileSync(file, "utf8").trim();
-    if (existsSync(written)) throw new ContextError("invalid", `${file} is gone; ${remedy(dataDir, written)}`);
+    if (begun) throw new ContextError("invalid", `${file} is gone; ${remedy(dataDir, written)}`);
     return makeFile(file, Buffer.from(die.bytes(ROOT_BYTES)).toString("base64"), die);
   } catch (cause) {
     if (cause instanceof ContextError) throw cause;
@@ -58,21 +60,18 @@ export function makeFolder(path: string): void {
   }
 }
 
-/** One line that only its owner can read: on disk before anything is built on it, whole or not at all, and the same for two that start at once. */
-export function makeFile(file: string, line: string, die: Die): string {
+/** A text that only its owner can read: on disk before anything is built on it, whole or not at all, and the same for two that start at once. */
+export function makeFile(file: string, text: string, die: Die): string {
   const draft = `${file}.${Buffer.from(die.bytes(8)).toString("hex")}`;
   const fd = openSync(draft, "wx", 0o600);
   try {
-    writeSync(fd, `${line}\n`);
+    writeSync(fd, `${text}\n`);
     fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  try {
     linkSync(draft, file);
   } catch (reason) {
     if (!(reason instanceof Error && "code" in reason && reason.code === "EEXIST")) throw reason;
   } finally {
+    closeSync(fd);
     rmSync(draft);
   }
   syncFolder(dirname(file));

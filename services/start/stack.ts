@@ -78,11 +78,10 @@ function understood(reason: unknown, { port, dataDir }: StackOptions): ContextEr
   for (let cause = reason; cause instanceof Error; cause = cause.cause) {
     if ("errcode" in cause) return wrongFile(Number(cause.errcode), cause, dataDir);
     if (!("code" in cause)) continue;
-    // The host has a door of its own, whose number the system gives.
-    const at = "port" in cause ? String(cause.port) : String(port);
     const elsewhere = "or choose another: npm start -- --port N (0 takes a free one)";
-    if (cause.code === "EADDRINUSE") return new ContextError("invalid", `port ${at} is taken; stop what uses it, ${elsewhere}`, { cause });
-    return new ContextError("invalid", `could not listen on port ${at}: ${String(cause.code)}; ${elsewhere}`, { cause });
+    if (cause.code === "EADDRINUSE")
+      return new ContextError("invalid", `port ${port} is taken; stop what uses it, ${elsewhere}`, { cause });
+    return new ContextError("invalid", `could not listen on port ${port}: ${String(cause.code)}; ${elsewhere}`, { cause });
   }
   return undefined;
 }

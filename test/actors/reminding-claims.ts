@@ -14,6 +14,14 @@ async function fireUntilQuiet(scene: Scene, host: SceneHost, name: string): Prom
   await fire(scene, host, name);
 }
 
+/** Lets all `tend` reminders fire until what they look after is done. */
+async function tended(scene: Scene, host: SceneHost): Promise<void> {
+  for (let fires = 0; fires < 3; fires++) {
+    await scene.advance(times.tend);
+    for (const name of scene.duties("tend")) await host.remind(name);
+  }
+}
+
 export const remindingClaims: readonly Claim<Part>[] = [
   [
     "C7: who finds nothing left to do cancels its own reminder at once, and another's when it has seen it for long enough",
@@ -238,6 +246,97 @@ export const remindingClaims: readonly Claim<Part>[] = [
       assert.equal((await host.append("k2")).version, 2);
       const looks = scene.asked().filter((call) => /^read (page\/1|tombstone)$/.test(call));
       assert.deepEqual(looks, ["read page/1", "read tombstone", "read page/1", "read tombstone"]);
+    },
+  ],
+  [
+    "C7: who set a reminder of the end long ago does not count on it when another's fires: that may be the only one left",
+    async (part) => {
+      const { scene, host } = await standing(part, 1);
+      await host.configure("ttl", 10 * times.drop);
+      const [cancelled = ""] = scene.duties("expire");
+      scene.reminders.delete(cancelled);
+      for (const expected of [0, 1]) {
+        await scene.advance((limits.reminder_trust_periods * times.tend) / 2);
+        await host.remind("expire-by-another");
+        assert.equal(scene.duties("expire").length, expected);
+      }
+    },
+  ],
+  [
+    "C7: however many activations a context with a time to live has had, one reminder looks after its end; in case it was lost, another after a while",
+    async (part) => {
+      const { scene } = await standing(part, 0);
+      const ms = 100 * times.drop;
+      scene.policy = { ttl: { ms, from: "lastAppend" } };
+      const use = async (): Promise<number> => {
+        const host = scene.host();
+        await host.append(`at ${scene.wall}`);
+        await tended(scene, host);
+        return scene.duties("expire").length;
+      };
+      const began = scene.wall;
+      for (let n = 0; n < 4; n++) assert.equal(await use(), 1);
+      // Not by a clock that has gone back behind it, nor for longer than it takes for eight of them; and where the head is gone, nobody knows of it.
+      scene.wall -= ms / 2;
+      assert.equal(await use(), 2);
+      assert.equal(await use(), 2);
+      const again = scene.wall;
+      await scene.advance(ms / limits.expire_reminders);
+      assert.ok(again < began);
+      assert.equal(await use(), 3);
+      scene.drop("head");
+      assert.equal(await use(), 4);
+    },
+  ],
+  [
+    "C7: the reminder that was set for the end is known to those who come next before the one that saw to it goes",
+    async (part) => {
+      const { scene, host } = await standing(part, 1);
+      await host.configure("ttl", 100 * times.drop);
+      await scene.advance(2 * times.tend);
+      const heads: unknown[] = [];
+      scene.next(/put .*head/, slowly, 2);
+      scene.next(/cancel tend/, () => {
+        const keys = scene.codec.openKeys(ID, scene.row("keys")?.value ?? new Uint8Array());
+        heads.push(scene.codec.decodeHead(ID, keys, scene.row("head")?.value ?? new Uint8Array())?.state.reminded);
+      });
+      const now = scene.wall;
+      await tended(scene, host);
+      assert.equal(heads.length, 1);
+      assert.ok(Number(heads[0]) >= now);
+    },
+  ],
+  [
+    "C7: a reminder that was set for a record that never came to stand is not what the end is left to",
+    async (part) => {
+      const { scene, host } = await standing(part, 1);
+      const other = scene.host();
+      await other.read();
+      scene.next(/report/, "lost");
+      assert.equal((await other.configure("far", 1_000 * times.drop)).code, "unavailable");
+      const [far = ""] = scene.duties("expire");
+      assert.equal((await host.configure("near", 10 * times.drop)).version, 2);
+      for (const name of scene.duties("expire")) if (name !== far) scene.reminders.delete(name);
+      await tended(scene, other);
+      assert.ok([...scene.reminders].some(([name, { due }]) => name.startsWith("expire") && due <= 10 * times.drop));
+    },
+  ],
+  [
+    "C7: a reminder of a time to live that was taken away stands for no later one: that may have been set too early, and be gone",
+    async (part) => {
+      const { scene, host } = await standing(part, 1);
+      await host.configure("ttl", 100 * times.drop);
+      await tended(scene, host);
+      await host.configure("none", null);
+      await host.remind(scene.duties("expire")[0] ?? "");
+      assert.deepEqual(scene.duties("expire"), []);
+      scene.next(/create .*rec\/4/, () => {
+        for (const name of scene.duties("expire")) scene.reminders.delete(name);
+      });
+      assert.equal((await scene.host().configure("again", 100 * times.drop)).version, 4);
+      assert.deepEqual(scene.duties("expire"), []);
+      await tended(scene, scene.host());
+      assert.equal(scene.duties("expire").length, 1);
     },
   ],
 ];

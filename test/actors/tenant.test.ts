@@ -1,6 +1,10 @@
-// The tenant actor where it takes long, is left, or finds what it cannot read.
+// The tenant actor where it takes long, is left, finds what it cannot read, or knows no more than it may.
 
 import { expect, test } from "vitest";
+import { Leaves } from "../../actors/directory.ts";
+import { TenantActor } from "../../actors/tenant.ts";
+import type { Report } from "../../protocol/contract.ts";
+import { ContextName, TenantId } from "../../protocol/ids.ts";
 import { limits } from "../../protocol/limits.ts";
 import { grantOf, TENANT } from "../fuzz/calls.ts";
 import { makeMemoryWorld, startActors } from "../support/memory-ports.ts";
@@ -92,4 +96,71 @@ test("a full tenant's queue says whose it is", async () => {
   });
   resolve();
   await Promise.all(waiting);
+});
+
+const started = (name: string): Report => ({ name: ContextName.parse(name), version: 0, at: 0, expires: null, ended: false });
+/** More names than a few leaves hold, in the order in which a directory has them. */
+const manyNames = Array.from({ length: 3.5 * limits.names_per_leaf }, (_, i) => `n${String(i).padStart(5, "0")}`);
+
+test.each([
+  ["all", limits.leaves_known],
+  ["two", 2],
+])("where it may know of %s leaves, every name is found; a leaf that it knows of is read without those before it", async (_, most) => {
+  const { store, ...world } = makeMemoryWorld();
+  const { ports } = startActors({ store, ...world });
+  const known = { leaves_known: most };
+  const leaves = new Leaves(TenantId.parse(TENANT), ports, known);
+  for (let i = 0; i < manyNames.length; i += limits.reports_per_call)
+    await leaves.enter(manyNames.slice(i, i + limits.reports_per_call).map(started), {});
+  let calls = 0;
+  store.gate = async () => {
+    calls++;
+  };
+  const again = new Leaves(TenantId.parse(TENANT), ports, known);
+  const callsFor = async (name: string): Promise<number> => {
+    calls = 0;
+    await again.enter([started(name)], {});
+    return calls;
+  };
+  const walked = await callsFor("n99999");
+  expect(walked).toBeGreaterThan(4);
+  // One read and one write.
+  expect(await callsFor("n99998")).toBe(most === 2 ? walked - 1 : 2);
+  const found: string[] = [];
+  for await (const { name } of again.from("", {})) found.push(name);
+  expect(found).toEqual([...manyNames, "n99998", "n99999"]);
+});
+
+test("a tenant that was left for others is served like one that was never heard of", async () => {
+  const world = makeMemoryWorld();
+  const { ports } = startActors(world);
+  const tenants = new TenantActor(ports, { live_tenants: 1 });
+  const ask = async (tenant: string, method: string, args: object = {}) => {
+    const grant = world.keyring.grants.mint({
+      v: 1,
+      tenant: TenantId.parse(tenant),
+      subject: "strata",
+      contexts: [],
+      methods: ["tenant.create", "tenant.register", "tenant.list"],
+      expires: world.clock.now() + 60_000,
+    });
+    return JSON.parse(await tenants.invoke(tenant, method, Buffer.from(JSON.stringify({ grant, ...args })), {}));
+  };
+  let reads = 0;
+  const listed = async (tenant: string): Promise<number> => {
+    reads = 0;
+    expect((await ask(tenant, "list", { prefix: manyNames.at(-1) })).contexts).toHaveLength(1);
+    return reads;
+  };
+  for (const tenant of ["one", "two"]) {
+    await ask(tenant, "create");
+    for (let i = 0; i < manyNames.length; i += limits.reports_per_call)
+      await ask(tenant, "register", { contexts: manyNames.slice(i, i + limits.reports_per_call).map(started) });
+  }
+  world.store.gate = async () => {
+    reads++;
+  };
+  const [first, known, other, left] = [await listed("one"), await listed("one"), await listed("two"), await listed("one")];
+  expect(known).toBeLessThan(first);
+  expect([other, left]).toEqual([first, first]);
 });

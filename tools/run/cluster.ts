@@ -8,8 +8,10 @@
 //   tracing.samplingRate      "1" where the environment names an OTLP endpoint
 //   and what the caller asks for in `metadata`
 // Passwords are not among them; those reach the sidecars by their environment, as the shipped files say (envRef).
-import { chmodSync, mkdirSync } from "node:fs";
+
+import { chmodSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { makeFolder } from "../../services/start/data.ts";
 import type { Binaries } from "./binaries.ts";
 import type { Service } from "./control-plane.ts";
 import {
@@ -139,7 +141,7 @@ class Starting implements AsyncDisposable {
     const dataDir = resolve(options.dataDir);
     const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
     const given = options.env ?? { PATH, HOME, NODE_COMPILE_CACHE };
-    mkdirSync(dataDir, { recursive: true });
+    makeFolder(dataDir);
     // What is secret lies in files of mode 0600. The folder itself must be passable for the user as whom PostgreSQL runs.
     chmodSync(dataDir, 0o711);
     const own = (one: Process): void => {
