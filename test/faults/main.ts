@@ -178,7 +178,10 @@ async function main(): Promise<number> {
   if (typeof options === "string") return checkFile(options) ? 0 : 1;
   let kept = true;
   const found = await findBinaries({ env: process.env });
-  if (!found.ok) throw new Error(`no Dapr runtime: ${found.why}`);
+  if (!found.ok) {
+    say(`no Dapr runtime: ${found.why}`);
+    return 1;
+  }
   const run = options.cures ? removeCures : runOn;
   for (const store of options.stores) kept = (await run(found.binaries, store, options)) && kept;
   return kept ? 0 : 1;
