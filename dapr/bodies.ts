@@ -7,6 +7,8 @@ export type Body = { readonly bytes: Buffer; readonly release: () => void };
 
 /** What a piece of a body costs beside its bytes: a sender may cut it as small as it likes. */
 const bytesPerPiece = 128;
+/** What a request and its answer cost beside the bytes of its head and its body. */
+const bytesPerRequest = 2_048;
 export const noBody: Body = { bytes: Buffer.alloc(0), release: () => {} };
 
 /** Reads bodies whole: each up to a cap, and those that are counted together up to another. */
@@ -26,18 +28,25 @@ export class Bodies {
     const length = Number(request.headers["content-length"] ?? 0);
     const most = this.#caps.each + more;
     if (length > most) return "too large";
-    if (length === 0 && request.headers["transfer-encoding"] === undefined) return noBody;
+    const empty = length === 0 && request.headers["transfer-encoding"] === undefined;
+    if (empty && !counted) return noBody;
     let mine = 0;
     const release = (): void => {
       this.#held -= mine;
       mine = 0;
     };
-    const hold = (piece: Buffer): boolean => {
-      const cost = counted ? piece.length + bytesPerPiece : 0;
+    const hold = (bytes: number): boolean => {
+      const cost = counted ? bytes : 0;
       mine += cost;
       this.#held += cost;
       return this.#held <= this.#caps.together;
     };
+    // A call that waits holds its head too, whether it has a body or not.
+    if (!hold(bytesPerRequest + bytesOfHead(request))) {
+      release();
+      return "no room";
+    }
+    if (empty) return { bytes: noBody.bytes, release };
     try {
       const bytes = await this.#gather(request, most, hold);
       if (Buffer.isBuffer(bytes)) return { bytes, release };
@@ -49,7 +58,7 @@ export class Bodies {
     }
   }
 
-  #gather(request: IncomingMessage, most: number, hold: (piece: Buffer) => boolean): Promise<Buffer | "too large" | "no room"> {
+  #gather(request: IncomingMessage, most: number, hold: (bytes: number) => boolean): Promise<Buffer | "too large" | "no room"> {
     const pieces: Buffer[] = [];
     let size = 0;
     return new Promise((resolve, reject) => {
@@ -60,7 +69,7 @@ export class Bodies {
       request.on("data", (piece: Buffer) => {
         size += piece.length;
         if (size > most) return stop("too large");
-        if (!hold(piece)) return stop("no room");
+        if (!hold(piece.length + bytesPerPiece)) return stop("no room");
         pieces.push(piece);
       });
       request.on("end", () => resolve(pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces, size)));
@@ -68,4 +77,10 @@ export class Bodies {
       request.on("error", reject);
     });
   }
+}
+
+function bytesOfHead({ url = "", rawHeaders }: IncomingMessage): number {
+  let bytes = url.length;
+  for (const part of rawHeaders) bytes += part.length;
+  return bytes;
 }

@@ -72,6 +72,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   // Each holds one call. The sidecar bounds nothing.
   server.maxConnections = limits.host_connections;
   await listen(server, options);
+  server.on("error", (reason) => options.events.failed("host", "accept", reason));
   const address = server.address();
   return {
     port: typeof address === "object" && address !== null ? address.port : options.port,
@@ -253,9 +254,9 @@ function callOf(request: IncomingMessage, response: ServerResponse): Call {
  * on unread bytes is reset, and its reset overtakes the answer.
  */
 function refuseBody(request: IncomingMessage, response: ServerResponse, why: Exclude<Awaited<ReturnType<Bodies["read"]>>, Body>): void {
-  const [status, refusal] = notTaken(request, why);
-  const text = JSON.stringify(refusal);
-  response.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text), connection: "close" });
+  const text = JSON.stringify(notTaken(request, why));
+  // The sidecar hands on what comes with 200; of another status it makes an error of its own.
+  response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(text), connection: "close" });
   response.write(text);
   const end = (): void => {
     clearTimeout(patience);
@@ -265,15 +266,14 @@ function refuseBody(request: IncomingMessage, response: ServerResponse, why: Exc
   request.once("end", end).once("close", end).resume();
 }
 
-/** The sidecar hands on what comes with 200; of another status it makes an error of its own. */
-function notTaken(request: IncomingMessage, why: "too large" | "no room"): readonly [status: number, Refusal] {
+function notTaken(request: IncomingMessage, why: "too large" | "no room"): Refusal {
   if (why === "too large") {
     const said = request.headers["content-length"] ?? `more than ${limits.bytes_per_body}`;
-    return [413, refuse("too_large", `the body has ${said} bytes; at most ${limits.bytes_per_body}`)];
+    return refuse("too_large", `the body has ${said} bytes; at most ${limits.bytes_per_body}`);
   }
   const details = { outcome: "none" };
   const message = `the bodies of this host's calls take all ${limits.host_bytes_held} bytes that they may; try again after ${limits.queue_retry_after_ms} ms`;
-  return [200, refuse("overloaded", message, { retryAfterMs: limits.queue_retry_after_ms, details })];
+  return refuse("overloaded", message, { retryAfterMs: limits.queue_retry_after_ms, details });
 }
 
 const send = (response: ServerResponse, status: number, body: unknown): void => sendText(response, status, JSON.stringify(body));

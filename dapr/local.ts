@@ -30,6 +30,8 @@ export type LocalPubSub = {
   /** Deliveries after a failed one, and the time between two; as a Resiliency policy's inbound retry. Default: none. */
   readonly retries?: number;
   readonly retryEveryMs?: number;
+  /** How long a delivery may take, as such a policy's timeout. Default: `sidecar_delivery_ms`. */
+  readonly timeoutMs?: number;
   /** Deliveries at once, as with Dapr's Redis component. Default: `sidecar_deliveries_at_once`. */
   readonly concurrency?: number;
 };
@@ -137,7 +139,7 @@ function assemble(options: LocalSidecarOptions, world: World) {
   const maxBytes = options.maxBodyBytes ?? bounds.sidecar_bytes_per_body;
   const ids = { host: appId, callers: options.callersId ?? "callers" };
   const disk = new Disk(options.dataFile);
-  const rows = new Rows(disk, world.clock, world.die);
+  const rows = new Rows(disk, world);
   const queue = new Queue({ disk, limits: bounds, onProblem: world.onProblem });
   const app = new AppChannel({ host: LOOPBACK, port: options.appPort, token: options.appToken, maxBytes });
   const hosting = new Hosting({
@@ -189,5 +191,6 @@ function assemble(options: LocalSidecarOptions, world: World) {
 const inboundOf = (pubsub: LocalPubSub): Inbound => ({
   retries: pubsub.retries ?? 0,
   everyMs: pubsub.retryEveryMs ?? 1_000,
+  withinMs: pubsub.timeoutMs ?? limits.sidecar_delivery_ms,
   concurrency: pubsub.concurrency ?? limits.sidecar_deliveries_at_once,
 });

@@ -242,6 +242,8 @@ export const limits = {
   /** Of a topic of which the newest are kept. */
   sidecar_bytes_of_kept: 64 * MiB,
   sidecar_deliveries_at_once: 10,
+  /** A subscriber that has not answered then has failed: it would hold one of the places above for ever. */
+  sidecar_delivery_ms: 60_000,
   /** After a failure of the disk. */
   sidecar_delivery_look_ms: 1_000,
 

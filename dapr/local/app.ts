@@ -63,7 +63,7 @@ export class AppChannel {
 
   constructor(options: { host: string; port: number; token: string | undefined; maxBytes: number }) {
     // No bound on connections: a turn that waits for another turn must never wait for its connection. Every request here stands for a
-    // caller's connection, a firing reminder or a delivery, and those are bounded.
+    // caller's call, a firing reminder or a delivery, and those are bounded.
     this.#pool = new Pool(`http://${options.host}:${options.port}`, {
       pipelining: 1,
       headersTimeout: 0,

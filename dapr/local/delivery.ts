@@ -1,6 +1,6 @@
 import type { Clock, Die } from "../../actors/ports.ts";
 import { limits } from "../../protocol/limits.ts";
-import { type AppChannel, AppError, type AppReply, passedOn } from "./app.ts";
+import { type AppChannel, AppError, type AppReply, type AppRequest, passedOn } from "./app.ts";
 import { aroundRaw, hasExpired, isRaw } from "./events.ts";
 import { drawn, type Faults } from "./faults.ts";
 import { GoJsonError, isObject, member, parseGoJson, parsePrecisely } from "./go-json.ts";
@@ -9,8 +9,11 @@ import { MatchError, readRule } from "./match.ts";
 import { appPath } from "./paths.ts";
 import type { Message, Queue } from "./queue.ts";
 
-/** How a subscriber's failures are met: `retries` more deliveries, `everyMs` apart, and then the dead-letter topic or nothing. */
-export type Inbound = { readonly retries: number; readonly everyMs: number; readonly concurrency: number };
+/**
+ * How a subscriber's failures are met: `retries` more deliveries, `everyMs` apart, and then the dead-letter topic or nothing. One that is not answered
+ * within `withinMs` has failed.
+ */
+export type Inbound = { readonly retries: number; readonly everyMs: number; readonly withinMs: number; readonly concurrency: number };
 
 type Reader = {
   readonly subscription: Subscription;
@@ -140,8 +143,10 @@ export class Delivery {
       .catch(async (cause) => {
         this.#onProblem("a message could not be finished; it will be delivered again", cause);
         await new Promise((resolve) => setTimeout(resolve, limits.sidecar_delivery_look_ms));
-        // Only now: until it is no longer under way, whoever looks passes it over.
-        reader.cursor = Math.min(reader.cursor, message.seq - 1);
+        // Only now: until it is no longer under way, whoever looks passes it over. The app may have subscribed anew meanwhile.
+        const { pubsub, topic } = reader.subscription;
+        for (const one of this.#readers)
+          if (one.subscription.pubsub === pubsub && one.subscription.topic === topic) one.cursor = Math.min(one.cursor, message.seq - 1);
       })
       .finally(() => {
         this.#underWay.delete(message.seq);
@@ -157,7 +162,8 @@ export class Delivery {
     if (read === "unreadable") return await this.#end(message, subscription, "is no CloudEvent, or no rule could be applied to it");
     if (read === "nobody's") return await this.#end(message, subscription, undefined);
     const policy = this.#inbound.get(message.pubsub);
-    const post = () => this.#post(read.path, read.text, read.headers);
+    const within = policy?.withinMs ?? limits.sidecar_delivery_ms;
+    const post = () => this.#post({ verb: "POST", path: read.path, headers: read.headers, body: read.text, within });
     const twice = drawn(this.#faults().deliverTwice, this.#die);
     // Nobody hears what comes of the second one.
     const [outcome] = await Promise.all([this.#attempt(post, policy), twice ? post() : undefined]);
@@ -202,9 +208,9 @@ export class Delivery {
     }
   }
 
-  async #post(path: string, body: string, headers: Record<string, string>): Promise<Outcome> {
+  async #post(request: AppRequest): Promise<Outcome> {
     try {
-      return outcomeOf(await this.#app.call({ verb: "POST", path, headers, body }));
+      return outcomeOf(await this.#app.call(request));
     } catch (reason) {
       if (reason instanceof AppError) return "again";
       throw reason;

@@ -169,6 +169,8 @@ export function parsePrecisely(text: string): unknown {
   try {
     return JSON.parse(text, precise);
   } catch (cause) {
+    // It goes down as deep as the text does, on the stack.
+    if (cause instanceof RangeError) throw new TooMuchJson("exceeded max depth", { cause });
     const first = cause instanceof SyntaxError ? firstValue(text) : undefined;
     if (first === undefined || first === text) throw new GoJsonError("not JSON", { cause });
     return parsePrecisely(first);

@@ -112,6 +112,8 @@ export class Hosting {
     try {
       const config = await this.#app.call({ verb: "GET", path: "/dapr/config", within: limits.sidecar_app_probe_ms });
       const subscribe = await this.#app.call({ verb: "GET", path: "/dapr/subscribe", within: limits.sidecar_app_probe_ms });
+      // An app that fails to say it is asked again: to take it for one without subscriptions would let go of what waits for them.
+      if (config.status >= 500 || subscribe.status >= 500) return undefined;
       return {
         idleMs: config.status === 200 ? readIdle(parseGoJson(config.body.toString())) : new Map(),
         subscriptions: subscribe.status === 200 ? readSubscriptions(parseGoJson(subscribe.body.toString())) : [],

@@ -44,12 +44,13 @@ export class CallerGone extends Error {
  * without it a waiter that leaves removes only itself.
  */
 export class TurnLock {
-  readonly #line: Ticket[] = [];
+  /** In the order in which they came; whoever leaves is found without a look at the others. */
+  readonly #line = new Set<Ticket>();
   #closed = false;
 
   /** Turns running and waiting. */
   get length(): number {
-    return this.#line.length;
+    return this.#line.size;
   }
 
   get closed(): boolean {
@@ -60,15 +61,15 @@ export class TurnLock {
   enter(caller: Leaving, frontLeaves: boolean): Promise<() => void> {
     if (caller.left) return Promise.reject(new CallerGone());
     if (this.#closed) return Promise.reject(new LockClosed());
-    const ticket: Ticket = { started: this.#line.length === 0, start: () => {}, fail: () => {} };
-    this.#line.push(ticket);
+    const ticket: Ticket = { started: this.#line.size === 0, start: () => {}, fail: () => {} };
+    this.#line.add(ticket);
     if (ticket.started) return Promise.resolve(() => this.#next());
     return new Promise((resolve, reject) => {
       const stay = caller.onLeave(() => {
         // Whoever starts this ticket from now on starts nothing.
         ticket.start = () => {};
         if (frontLeaves) this.#next();
-        else this.#line.splice(this.#line.indexOf(ticket), 1);
+        else this.#line.delete(ticket);
         reject(new CallerGone());
       });
       ticket.start = () => {
@@ -89,8 +90,9 @@ export class TurnLock {
   }
 
   #next(): void {
-    this.#line.shift();
-    const next = this.#line[0];
+    const [front] = this.#line;
+    if (front !== undefined) this.#line.delete(front);
+    const [next] = this.#line;
     if (next === undefined || next.started || this.#closed) return;
     next.started = true;
     next.start();

@@ -1,4 +1,5 @@
 import type { Clock, Die } from "../../actors/ports.ts";
+import { limits } from "../../protocol/limits.ts";
 import { type Answer, BodyTooLarge, errorInfo, nothing, Refused, refusedWith, resourceInfo } from "./answers.ts";
 import type { Delivery } from "./delivery.ts";
 import { envelope, isBinary, isCloudEvent, isJson, isRaw, isText } from "./events.ts";
@@ -54,6 +55,10 @@ export class PubSub {
   async #bulk(call: Call): Promise<Answer> {
     const [pubsub, topic, common, raw] = this.#target(call);
     const entries = this.#entries(call, pubsub, topic);
+    // Each message bears what is common to all: a short request must not become a long one many times.
+    const names = Object.keys(common).length * entries.length;
+    if (names > limits.sidecar_json_values)
+      throw new Refused(unreadable(pubsub, topic, `more than ${limits.sidecar_json_values} values`, this.#source(call)));
     const messages = entries.map((entry) =>
       this.#message(call, pubsub, topic, { ...common, ...entry.metadata }, raw, entry.contentType, entry.data),
     );

@@ -56,7 +56,7 @@ export class Reminders {
   readonly #die: Die;
   readonly #faults: () => Faults;
   readonly #onProblem: (what: string, cause?: unknown) => void;
-  readonly #sql: Record<"find" | "insert" | "remove" | "due" | "next" | "progress" | "done", StatementSync>;
+  readonly #sql: Record<"find" | "insert" | "remove" | "due" | "one" | "next" | "progress" | "done", StatementSync>;
   readonly #firing = new Set<number>();
   #timer: NodeJS.Timeout | undefined;
   #looking = false;
@@ -88,7 +88,9 @@ export class Reminders {
         "INSERT INTO reminders (type, id, name, data, due, ttl, begin_at, fires_at_begin, every_ms, repeats, expires_at, count, last_at, attempts, next_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       ),
       remove: this.#disk.prepare("DELETE FROM reminders WHERE type = ? AND id = ? AND name = ?"),
-      due: this.#disk.prepare(`SELECT * FROM ${byTime} WHERE next_at <= ? AND ${hosted} ORDER BY next_at LIMIT ?`),
+      // Without what they bear: each is read when it fires.
+      due: this.#disk.prepare(`SELECT generation FROM ${byTime} WHERE next_at <= ? AND ${hosted} ORDER BY next_at LIMIT ?`),
+      one: this.#disk.prepare("SELECT * FROM reminders WHERE generation = ?"),
       next: this.#disk.prepare(`SELECT min(next_at) AS at FROM ${byTime} WHERE next_at > ? AND ${hosted}`),
       progress: this.#disk.prepare("UPDATE reminders SET count = ?, last_at = ?, attempts = ?, next_at = ? WHERE generation = ?"),
       done: this.#disk.prepare("DELETE FROM reminders WHERE generation = ?"),
@@ -118,10 +120,11 @@ export class Reminders {
     const now = this.#clock.now();
     const types = JSON.stringify([...this.#hosting.hosted.idleMs.keys()]);
     try {
-      for (const row of this.#sql.due.all(now, types, limits.sidecar_reminders_firing + this.#firing.size)) {
-        const reminder = readReminder(row);
-        if (this.#firing.size >= limits.sidecar_reminders_firing) break;
-        if (!this.#firing.has(reminder.generation)) void this.#fire(reminder);
+      const free = limits.sidecar_reminders_firing - this.#firing.size;
+      const due = free === 0 ? [] : this.#sql.due.all(now, types, free + this.#firing.size).map((row) => number(row, "generation"));
+      for (const generation of due.filter((one) => !this.#firing.has(one)).slice(0, free)) {
+        const row = this.#sql.one.get(generation);
+        if (row !== undefined) void this.#fire(readReminder(row));
       }
       const next = this.#sql.next.get(now, types);
       const at = next === undefined ? undefined : optionalNumber(next, "at");

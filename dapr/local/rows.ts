@@ -36,6 +36,8 @@ const schema = `
   CREATE INDEX IF NOT EXISTS state_expiry ON state (expires_at) WHERE expires_at IS NOT NULL;
 `;
 
+type RowsWorld = { readonly clock: Clock; readonly die: Die; readonly onProblem: (what: string, cause?: unknown) => void };
+
 /** The state stores' one table, with the outcomes of daprd's SQLite component. */
 export class Rows {
   readonly #disk: Disk;
@@ -49,8 +51,9 @@ export class Rows {
   readonly #deleteIf: StatementSync;
   readonly #sweep: StatementSync;
   readonly #timer: NodeJS.Timeout;
+  #closed = false;
 
-  constructor(disk: Disk, clock: Clock, die: Die) {
+  constructor(disk: Disk, { clock, die, onProblem }: RowsWorld) {
     disk.define(schema);
     this.#disk = disk;
     this.#clock = clock;
@@ -67,11 +70,13 @@ export class Rows {
     this.#delete = disk.prepare("DELETE FROM state WHERE key = ?");
     this.#deleteIf = disk.prepare("DELETE FROM state WHERE key = ? AND etag = ?");
     this.#sweep = disk.prepare("DELETE FROM state WHERE rowid IN (SELECT rowid FROM state WHERE expires_at <= ? LIMIT ?)");
-    this.#timer = setInterval(() => void this.sweep(), limits.sidecar_sweep_ms);
+    const sweep = () => this.sweep().catch((cause) => onProblem("expired values could not be deleted; it is tried again", cause));
+    this.#timer = setInterval(sweep, limits.sidecar_sweep_ms);
     this.#timer.unref();
   }
 
   close(): void {
+    this.#closed = true;
     clearInterval(this.#timer);
   }
 
@@ -91,7 +96,7 @@ export class Rows {
 
   /** Deletes what has expired, a bounded number of rows at a time; daprd's SQLite store never does it by itself. */
   async sweep(): Promise<void> {
-    for (let swept: number = limits.sidecar_swept_at_once; swept === limits.sidecar_swept_at_once; )
+    for (let swept: number = limits.sidecar_swept_at_once; swept === limits.sidecar_swept_at_once && !this.#closed; )
       swept = await this.#disk.write(() => Number(this.#sweep.run(this.#second(), limits.sidecar_swept_at_once).changes));
   }
 

@@ -111,6 +111,7 @@ export class SidecarServer {
     const listening = once(server, "listening");
     server.listen(port, address);
     await listening;
+    server.on("error", (cause) => this.#onProblem("a connection could not be taken", cause));
     const bound = server.address();
     if (bound === null || typeof bound === "string") throw new Error("the server listens on no port");
     return bound.port;

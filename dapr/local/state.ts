@@ -305,9 +305,11 @@ function readTtl(given: string | undefined): number | undefined {
 export function queryMetadata(query: string): Record<string, string> {
   const found: Record<string, string> = {};
   if (query === "") return found;
-  const parameters = new URLSearchParams(query);
-  for (const name of parameters.keys())
-    if (name.startsWith("metadata.")) found[name.slice("metadata.".length)] = parameters.get(name) ?? "";
+  for (const [parameter, value] of new URLSearchParams(query)) {
+    const name = parameter.startsWith("metadata.") ? parameter.slice("metadata.".length) : undefined;
+    // Of several the first one counts.
+    if (name !== undefined && !Object.hasOwn(found, name)) found[name] = value;
+  }
   return found;
 }
 

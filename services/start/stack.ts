@@ -9,7 +9,7 @@ import { stateFile } from "./data.ts";
 
 const READY_MS = 30_000;
 /** As in components/shared/resiliency.yaml. */
-const RETRIES = 3;
+const DELIVERY = { retries: 3, timeoutMs: 10_000 };
 
 export type StackOptions = {
   /** Of the callers; 0 takes a free one. */
@@ -63,7 +63,7 @@ async function startSidecar(
       hostToken: tokens.host,
       appToken: tokens.app,
       // Callers publish what is not trusted; what contexts tell is the host's alone to say.
-      components: { stateStores: [config.stateStore], pubsubs: [{ name: config.pubsub, callerTopics: ["untrusted"], retries: RETRIES }] },
+      components: { stateStores: [config.stateStore], pubsubs: [{ name: config.pubsub, callerTopics: ["untrusted"], ...DELIVERY }] },
       clock: around.clock,
       die: around.die,
       onProblem: options.onProblem,

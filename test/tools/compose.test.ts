@@ -115,6 +115,12 @@ test("a service that others wait for to be healthy has a health check", () => {
   for (const name of awaited) expect(services[name]?.healthcheck, name).toBeDefined();
 });
 
+test("what stops first is what waits for the others: the callers' sidecar, then the host, then the host's sidecar", () => {
+  expect(Object.keys(service("callers-dapr").depends_on ?? {})).toEqual(expect.arrayContaining(["host", "host-dapr"]));
+  expect(Object.keys(service("host").depends_on ?? {})).toContain("host-dapr");
+  expect(Object.keys(service("host-dapr").depends_on ?? {})).not.toContain("host");
+});
+
 test("Dapr is the version that Strata is tested with, everywhere", () => {
   const tags = Object.values(compose().services).flatMap(({ image }) => (image?.startsWith("daprio/") ? [image.split(":")[1]] : []));
   expect(tags).toHaveLength(4);

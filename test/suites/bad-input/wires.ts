@@ -20,13 +20,11 @@ export function wires(the: () => Setting): void {
       const expected = {
         code: "too_large",
         says: /the body has (more than )?\d+ bytes; at most \d+/,
-        hostStatus: [413],
-        sidecarStatus: [400, 413, 500],
       } as const;
-      for (const bytes of [64 * MiB, limits.bytes_per_body + 1]) {
-        const body = filled(bytes);
-        expectRefused(setting, name, `${bytes} bytes`, expected, await send(door, pathOf(id, "append"), body));
-      }
+      // So many the sidecar refuses itself; so few it hands on, and what the host says of them comes back.
+      const huge = await send(door, pathOf(id, "append"), filled(64 * MiB));
+      expectRefused(setting, name, "64 MiB", { ...expected, sidecarStatus: [400, 413, 500] }, huge);
+      expectRefused(setting, name, "a byte too many", expected, await send(door, pathOf(id, "append"), filled(limits.bytes_per_body + 1)));
     }
     await check();
   });
@@ -38,7 +36,8 @@ export function wires(the: () => Setting): void {
     const head = headOf(door, "PUT", pathOf(id, "append"), ["content-type: application/json", "transfer-encoding: chunked"]);
     const chunk = `${MiB.toString(16)}\r\n${"x".repeat(MiB)}\r\n`;
     const { status, text } = await speak(door, [head, ...Array<string>(16).fill(chunk)]);
-    expect(status).toBe(413);
+    expect(status).toBe(200);
+    expect(text).toContain('"code":"too_large"');
     expect(text).toContain(String(limits.bytes_per_body));
     await check();
   });
@@ -51,13 +50,7 @@ export function wires(the: () => Setting): void {
       const zeros = await send(door, pathOf(id, "append"), `${start}${"0,".repeat(999_999)}0]}`);
       expectRefused(setting, name, "1,000,000 zeros", { code: "too_large", says: /body: more than 1024 members/ }, zeros);
       const items = await send(door, pathOf(id, "append"), `${start}${`${ITEM},`.repeat(999_999)}${ITEM}]}`);
-      expectRefused(
-        setting,
-        name,
-        "1,000,000 items",
-        { code: "too_large", says: /./, hostStatus: [413], sidecarStatus: [400, 413, 500] },
-        items,
-      );
+      expectRefused(setting, name, "1,000,000 items", { code: "too_large", says: /./, sidecarStatus: [400, 413, 500] }, items);
     }
     await check();
   });

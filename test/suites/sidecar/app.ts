@@ -130,7 +130,7 @@ export class SidecarApp {
     const path = request.url ?? "/";
     if (path === "/healthz") return void response.writeHead(this.healthy ? 200 : 500).end();
     if (path === "/dapr/config") return json(response, this.config);
-    if (path === "/dapr/subscribe") return json(response, this.subscriptions);
+    if (path === "/dapr/subscribe" && !this.#handlers.has(path)) return json(response, this.subscriptions);
     const chunks: Buffer[] = [];
     try {
       for await (const chunk of request) chunks.push(chunk as Buffer);
