@@ -1,4 +1,4 @@
-// One commit, read downwards. The linearisation point is the create-only write of one key, the record (V6). Rules C1-C5: design.md, section 5.
+// One commit, read downwards. The linearisation point is the create-only write of one key, the record (V6). Rules C1-C5: docs/invariants.md.
 
 import type { Draft, Entry } from "../core/record.ts";
 import { apply } from "../core/state.ts";

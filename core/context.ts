@@ -1,7 +1,7 @@
 // A context is a chain of immutable versions. This module decides what a command does to it.
 // It is synchronous and total: no clock, no store, no log, no throw.
 //
-// Invariants decided here (design.md, section 4):
+// Invariants decided here (docs/invariants.md):
 //   V2. Versions are 1, 2, 3 … without gaps; an append that names an older head is refused, never merged.
 //   V3. A refusal changes nothing: only "commit" carries a draft.
 //   V5. A repeated key is recalled before anything else is asked of it, the expected head included.

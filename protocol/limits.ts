@@ -112,7 +112,7 @@ export const limits = {
   /** It says all keys that are remembered: with each so many more, the next one may be so many versions later again, up to the number below. */
   keys_per_head_step: 2_048,
   head_every_versions_max: 2_048,
-  /** That a host writes at once when it ends, of contexts whose next load would need more than its first read without. */
+  /** How many heads an ending host writes at once, of contexts that are further behind than `records_beyond_head` or still have turns. */
   heads_at_once: 16,
   /** A reminder that finds a context in use writes its head if it is further behind: to read so few records beyond it costs less than to write it. */
   head_behind_in_use: 32,
@@ -122,7 +122,7 @@ export const limits = {
   tend_period_ms: 60_000,
   expire_due_max_ms: 30 * 24 * 60 * 60 * 1000,
   expire_fires_per_drop_delay: 8,
-  /** Of its end, that activations of a context may have left behind: one is set anew when so many would fill the time to live, in case it was lost. */
+  /** About so many reminders of its end exist for one context at most: each time such a part of its time to live has passed another is set, in case the last was lost. */
   expire_reminders: 8,
   events_per_publish: 256,
   /** That one fire of a reminder looks for, of those that are not out. */

@@ -1,4 +1,5 @@
-// What `npm run grant` is told: by its arguments, and secrets by the environment or a file, since a command line is seen by everyone on the machine.
+// What `npm run grant` is told: by its arguments, and secrets by the environment, a file or standard input, since a command line is seen by everyone on
+// the machine.
 
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -24,6 +25,8 @@ For operators: everything but "key" and "show" needs the root key, from STRATA_R
     --ttl DURATION         90s, 15m, 12h, 30d. Default 30d
   show TOKEN               what a grant says, genuine or not
   verify TOKEN             whether it is genuine and still good; exit code 1 where it is not
+                           where TOKEN is -, it is read from standard input: a command line is seen
+                           by everyone on the machine
 
 These call Strata, by the callers' sidecar at --url:
 

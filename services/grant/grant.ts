@@ -11,6 +11,7 @@ export type Wish = {
   readonly ttl: string;
 };
 
+const LINE_END = 2;
 const units = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** Claims as an operator words them. Throws ContextError "invalid". */
@@ -44,6 +45,22 @@ const words = (list: string): string[] =>
     .split(",")
     .map((word) => word.trim())
     .filter((word) => word !== "");
+
+/** The token of `argument`, or where that is "-" what `input` says, up to the longest that a grant can be. Throws ContextError "invalid". */
+export async function readToken(argument: string, input: AsyncIterable<Uint8Array>): Promise<string> {
+  if (argument !== "-") return argument;
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of input) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > limits.chars_per_token + LINE_END)
+      throw new ContextError("invalid", `standard input: saw more than the ${limits.chars_per_token} characters that a grant can have`);
+  }
+  const token = Buffer.concat(chunks).toString().trim();
+  if (token === "") throw new ContextError("invalid", "standard input: saw nothing; send the token of a grant, or name it instead of -");
+  return token;
+}
 
 /** What a token says; whether it is true is another question. Throws ContextError "invalid". */
 export function explainToken(token: string): Claims {

@@ -7,7 +7,7 @@ import { instant, iso } from "../../protocol/units.ts";
 import { Keyring, parseRootKeys } from "../../stores/keyring.ts";
 import type { CallersSidecar } from "../caller/config.ts";
 import { type Asked, readCommand, readRootKey, usage } from "./config.ts";
-import { claimsFrom, explainToken } from "./grant.ts";
+import { claimsFrom, explainToken, readToken } from "./grant.ts";
 
 /** An operator waits in front of it, so it gives up sooner than an import does. */
 const patience = { ...limits, caller_attempts: 4 };
@@ -37,12 +37,13 @@ async function run({ command, json, keyFile }: Asked): Promise<void> {
       return say(grant, { grant });
     }
     case "show": {
-      const shown = explainToken(command.token);
+      const shown = explainToken(await readToken(command.token, process.stdin));
       return say(`${JSON.stringify(shown, null, 2)}\nexpires ${iso(instant(shown.expires))}`, shown);
     }
     case "verify": {
-      const { tenant, expires } = explainToken(command.token);
-      const refusal = refusalOf(keyring().grants.verify(tenant, command.token));
+      const token = await readToken(command.token, process.stdin);
+      const { tenant, expires } = explainToken(token);
+      const refusal = refusalOf(keyring().grants.verify(tenant, token));
       if (refusal !== undefined) process.exitCode = 1;
       return say(refusal?.why ?? `genuine, good until ${iso(instant(expires))}`, {
         genuine: refusal?.genuine ?? true,

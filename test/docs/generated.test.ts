@@ -5,6 +5,7 @@ import { codes } from "../../protocol/errors.ts";
 import { readJson } from "../../protocol/json.ts";
 import { limits } from "../../protocol/limits.ts";
 import { described } from "../../tools/docs/described.ts";
+import { duration } from "../../tools/docs/limits.ts";
 import { openApi } from "../../tools/docs/openapi.ts";
 import { generatedPages, stalePages } from "../../tools/docs/pages.ts";
 import { jsonSchema, methods } from "../../tools/docs/schemas.ts";
@@ -36,6 +37,11 @@ test("every method has schemas of its body and its reply", () => {
 test("every limit has a row", () => {
   const page = generatedPages().get("docs/generated/limits.md") ?? "";
   for (const limit of Object.keys(limits)) expect(page).toContain(`| \`${limit}\` |`);
+});
+
+test("a time is told in the longest unit in which it is whole, else in seconds", () => {
+  const said = [60_000, 90_000, 100_000, 5_400_000, 7_200_000, 2_592_000_000, 61_500].map(duration);
+  expect(said).toEqual(["1 min", "90 s", "100 s", "90 min", "2 h", "30 d", "61.5 s"]);
 });
 
 test("every reference leads to a schema, in the JSON Schema and in the OpenAPI document", () => {

@@ -4,14 +4,16 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { systemClock } from "../../dapr/clock.ts";
+import { limits } from "../../protocol/limits.ts";
 import { readCommand } from "../../services/grant/config.ts";
-import { claimsFrom } from "../../services/grant/grant.ts";
+import { claimsFrom, readToken } from "../../services/grant/grant.ts";
 
 const program = fileURLToPath(new URL("../../services/grant/main.ts", import.meta.url));
 const rootKey = Buffer.alloc(32, 7).toString("base64");
 
-function grant(args: readonly string[], env: Readonly<Record<string, string>> = { STRATA_ROOT_KEY: rootKey }) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: "utf8", env: { ...process.env, ...env } });
+function grant(args: readonly string[], env: Readonly<Record<string, string>> = { STRATA_ROOT_KEY: rootKey }, input = "") {
+  const surroundings = { encoding: "utf8", env: { ...process.env, ...env }, input } as const;
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], surroundings);
   return { status, stdout: stdout.trim(), stderr: stderr.trim() };
 }
 
@@ -21,6 +23,38 @@ test("a grant that was minted says what it is for, and is genuine", () => {
   expect(shown).toMatchObject({ tenant: "acme", subject: "desk", contexts: ["desk-*", "faq"], methods: ["append", "read"] });
   expect(grant(["verify", token])).toMatchObject({ status: 0, stdout: expect.stringMatching(/^genuine, good until 20/), stderr: "" });
   expect(JSON.parse(grant(["verify", token, "--json"]).stdout)).toEqual({ genuine: true, good: true });
+});
+
+test("a token is read from standard input where - stands for it, and is on no command line", () => {
+  const { stdout: token } = grant(["mint", "--subject", "desk"]);
+  const said = (args: string[], input: string) => grant(args, { STRATA_ROOT_KEY: rootKey }, input);
+  expect(JSON.parse(said(["show", "-", "--json"], `${token}\n`).stdout)).toMatchObject({ subject: "desk" });
+  expect(said(["verify", "-"], token)).toMatchObject({ status: 0, stdout: expect.stringMatching(/^genuine, /) });
+  expect(said(["verify", "-"], token.slice(0, -2))).toMatchObject({ status: 1, stdout: expect.stringMatching(/is not a grant/) });
+  for (const command of ["show", "verify"]) {
+    expect(said([command, "-"], "")).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/^\[invalid\] standard input: saw nothing; /),
+    });
+    const { status, stdout, stderr } = said([command, "-"], "x".repeat(1024 ** 2));
+    expect({ status, stdout, stderr }).toEqual({
+      status: 2,
+      stdout: "",
+      stderr: "[invalid] standard input: saw more than the 8192 characters that a grant can have",
+    });
+  }
+});
+
+test("of an input without an end no more is read than a token can be long", async () => {
+  let read = 0;
+  const endless = async function* () {
+    for (;;) {
+      read += 1_024;
+      yield Buffer.alloc(1_024, "x");
+    }
+  };
+  await expect(readToken("-", endless())).rejects.toThrow(/^\[invalid\] standard input: saw more than/);
+  expect(read).toBe(limits.chars_per_token + 1_024);
 });
 
 test("a grant that was altered, or signed with another key, is told as what it is, by the exit code too", () => {

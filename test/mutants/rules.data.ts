@@ -1,4 +1,4 @@
-// The rules of a commit (design.md, section 5), each broken by hand, so that it is known what finds it: `seed` is the
+// The rules of a commit (docs/invariants.md), each broken by hand, so that it is known what finds it: `seed` is the
 // first of the simulator that does; undefined where none of the first few hundred does, and a claim about single parts (test/actors) must.
 
 export type BrokenRule = {

@@ -1,4 +1,4 @@
-// Judges a history against the invariants V1-V7 of the design (section 4) while it happens: each change of the store when it is made, each answer
+// Judges a history against the invariants V1-V7 (docs/invariants.md) while it happens: each change of the store when it is made, each answer
 // when it is given. It knows the store's truth and what was asked; of the code that is judged it uses nothing.
 
 import type { ContextEvent } from "../../core/record.ts";

@@ -1,4 +1,4 @@
-// The contract as its callers meet it (design, section 3). One suite, run unchanged in memory, on the embedded sidecar and on the real one.
+// The contract as its callers meet it (docs/contract.md). One suite, run unchanged in memory, on the embedded sidecar and on the real one.
 
 import { beforeAll, describe } from "vitest";
 import { type Setting, settle } from "./caller.ts";

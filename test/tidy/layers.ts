@@ -1,4 +1,4 @@
-// Who may import whom: services -> dapr, stores -> actors -> core -> protocol (design, section 2; docs/architecture.md).
+// Who may import whom: services -> dapr, stores -> actors -> core -> protocol (docs/architecture.md).
 
 import { posix } from "node:path";
 import { type Finding, find, importsOf, type Source } from "./source.ts";

@@ -1,12 +1,17 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { checkCitations, checkPage, citedIn, explained } from "./invariants.ts";
 import { checkImports, checkRealTests } from "./layers.ts";
 import { allowances } from "./powers.data.ts";
 import { covers, usesIn } from "./powers.ts";
 import { rules } from "./rules.ts";
-import { readSources } from "./source.ts";
+import { filesUnder, readSources } from "./source.ts";
 
-const sources = readSources(fileURLToPath(new URL("../..", import.meta.url)));
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const sources = readSources(root);
+const read = (path: string): string => readFileSync(join(root, path), "utf8");
 
 test("there is something to be tidy about", () => {
   const folders = new Set(sources.map(({ folder }) => folder));
@@ -33,4 +38,14 @@ test("every allowance is made use of: one that nobody needs is only an open door
     return names.filter((known) => !used.some(({ name }) => covers(known, name)));
   });
   expect(idle).toEqual([]);
+});
+
+test("every invariant and every rule that a comment, a test's name or a page cites by its number is explained, once", () => {
+  const numbers = explained(read("docs/invariants.md"));
+  expect(numbers.length).toBeGreaterThan(20);
+  expect(numbers).toEqual([...new Set(numbers)]);
+  expect(sources.flatMap(citedIn).length).toBeGreaterThan(300);
+  const known = new Set(numbers);
+  expect(sources.flatMap(checkCitations(known))).toEqual([]);
+  expect(filesUnder(root, ".md").flatMap((path) => checkPage(path, read(path), known))).toEqual([]);
 });

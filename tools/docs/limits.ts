@@ -44,5 +44,15 @@ function figureOf(name: string): string {
   return name.endsWith("_ms") && value >= 60_000 ? `${plain} (${duration(value)})` : plain;
 }
 
-const DAY = 86_400_000;
-const duration = (ms: number): string => (ms >= DAY ? `${ms / DAY} d` : ms >= 3_600_000 ? `${ms / 3_600_000} h` : `${ms / 60_000} min`);
+/** From the longest. */
+const units = [
+  ["d", 86_400_000],
+  ["h", 3_600_000],
+  ["min", 60_000],
+] as const;
+
+/** In the longest unit in which it is a whole number, else in seconds. */
+export function duration(ms: number): string {
+  const [unit, length] = units.find(([, each]) => ms % each === 0) ?? ["s", 1_000];
+  return `${ms / length} ${unit}`;
+}

@@ -5,7 +5,7 @@ import { firstWrite, refusals, statuses } from "./state.ts";
 const upsert = (key: string, value: unknown, more: object = {}) => ({ operation: "upsert", request: { key, value, ...more } });
 const drop = (key: string, more: object = {}) => ({ operation: "delete", request: { key, ...more } });
 
-// Redis neither keeps first-write nor undoes anything in a transaction (design C4): there commits take the other path.
+// Redis neither keeps first-write nor undoes anything in a transaction (C4): there commits take the other path.
 const isAtomic = ({ env }: Sides): boolean => env().store !== "redis";
 
 /** Several changes that stand or fall together. */
