@@ -1,4 +1,4 @@
-// The order of judgement of every call: size, JSON, grant, and only then the schema (design.md, section 3), to which it belongs that nothing of the
+// The order of judgement of every call: size, JSON, grant, and only then the schema (P1), to which it belongs that nothing of the
 // contract's own could be read in two ways.
 
 import { judge } from "../core/grant.ts";
