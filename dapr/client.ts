@@ -79,8 +79,9 @@ export class Client {
     };
   }
 
-  get aborted(): boolean {
-    return this.#options.signal?.aborted ?? false;
+  /** What ends its calls, for whoever waits for something beside them. */
+  get signal(): AbortSignal | undefined {
+    return this.#options.signal;
   }
 
   /** Throws CallError when the answer is a refusal, or when it still fails after the last attempt. */

@@ -91,6 +91,17 @@ test("for people it shows what it imported, how to try it, and how to end it", a
   expect(out).toMatch(/Strata serves http:\/\/127\.0\.0\.1:\d+ from .*people; Ctrl-C ends it[\s\S]*\nexport STRATA_GRANT=strata1\.\S+\n/);
 });
 
+test("whoever reads what it tells beside that may go, and it serves on", async () => {
+  const run = start("--port", "0", "--data", join(folder, "unread"));
+  run.child.stderr.destroy();
+  run.child.stdout.on("data", (text: string) => {
+    if (text.includes("STRATA_GRANT")) run.child.kill("SIGINT");
+  });
+  const { code, out } = await run.ended;
+  expect(code).toBe(0);
+  expect(out).toContain("export STRATA_GRANT=");
+});
+
 test("ctrl-C while it starts or imports ends it as quietly", async () => {
   const data = join(folder, "hasty");
   const run = start("--port", "0", "--data", data);
