@@ -26,7 +26,7 @@ const GRANT_MS = 30 * 24 * 60 * 60 * 1000;
 const samples = fileURLToPath(new URL("../../examples/trajectories/", import.meta.url));
 
 // Whoever reads what it says may go; it serves on.
-outlive(process.stdout);
+outlive(process.stdout, (error) => console.error(`standard output cannot be written: ${error.message}`));
 outlive(process.stderr);
 try {
   const config = readStartConfig(process.argv.slice(2));
