@@ -158,9 +158,16 @@ const isResultKind = (fields: Fields): boolean => RESULT_KIND.test(kindOf(fields
 export function liftResult(node: ObjectTree, lift: Lift, sure: boolean): boolean {
   if (!(sure || isResultBlock(node))) return false;
   const { fields } = unwrap(node, words.resultWrapping);
-  const returned = pick(fields, words.returned);
+  const returned = returnedIn(fields);
   const id = idIn(fields);
   return (returned !== undefined || id !== undefined) && putResult({ id, isError: isErrorIn(fields) }, returned, lift);
+}
+
+/** What came back: in a field for that, or in one named after the result as a whole, unless a result of its own stands there. */
+export function returnedIn(fields: Fields): Tree | undefined {
+  const whole = pick(fields, ["toolresponse", "toolresult"]);
+  const own = whole?.kind === "object" && pick(fieldsOf(whole), [...words.callId, ...words.returned]) !== undefined;
+  return pick(fields, words.returned) ?? (own ? undefined : whole);
 }
 
 export const isErrorIn = (fields: Fields): boolean =>
@@ -202,10 +209,5 @@ export function isResultBlock(node: Tree): boolean {
   const calls = pickString(fields, CALLED) !== undefined && pick(fields, words.args) !== undefined;
   if (!calls && unwrap(node, words.resultWrapping).wrapped) return true;
   const untyped = !fields.has("type") && !fields.has("role");
-  return (
-    untyped &&
-    pick(fields, words.callId) !== undefined &&
-    pick(fields, words.args) === undefined &&
-    pick(fields, words.returned) !== undefined
-  );
+  return untyped && pick(fields, words.callId) !== undefined && pick(fields, words.args) === undefined && returnedIn(fields) !== undefined;
 }

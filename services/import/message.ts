@@ -3,7 +3,7 @@
 
 import type { Item, Role } from "../../protocol/item.ts";
 import { RawJson } from "../../protocol/json.ts";
-import { blocksIn, isErrorIn, isResultBlock, liftCall, liftContent, liftResult, putResult } from "./blocks.ts";
+import { blocksIn, isErrorIn, isResultBlock, liftCall, liftContent, liftResult, putResult, returnedIn } from "./blocks.ts";
 import { liftEvent } from "./event.ts";
 import { type Fields, fieldsOf, pick, pickString, roleIn, type Spoken, wordOf, words } from "./fields.ts";
 import { metaOf, restore } from "./frame.ts";
@@ -147,7 +147,7 @@ function liftAnswer(fields: Fields, lift: Lift): boolean {
     pick(fields, ["parts", "blocks"]) ??
     blocksIn(fields) ??
     pick(fields, ["message"]) ??
-    unaddressed(pick(fields, ["toolresponse", "toolresult"]));
+    returnedIn(fields);
   if (returned === undefined || (returned.kind === "array" && returned.items.some(isResultBlock))) return false;
   const said = fields.get("content");
   if (said !== returned && said?.kind === "string" && said.value !== "") lift.text(said);
@@ -158,12 +158,6 @@ function liftAnswer(fields: Fields, lift: Lift): boolean {
 function answeredBy(fields: Fields): Tree | undefined {
   const ids = pick(fields, words.callId);
   return ids?.kind === "array" ? ids.items[0] : ids;
-}
-
-/** What came back, unless it is a result of its own. */
-function unaddressed(returned: Tree | undefined): Tree | undefined {
-  const own = returned?.kind === "object" && pick(fieldsOf(returned), [...words.callId, ...words.returned]) !== undefined;
-  return own ? undefined : returned;
 }
 
 /** A tool's answer that has nothing in it, to a call that it names. */

@@ -1476,6 +1476,20 @@ export const samples: readonly Sample[] = [
     holds: { "0.id": "c1", "0.content.0.value.text": '{"hits":3}' },
   },
   {
+    framework: "a tool's response to a call that it names",
+    role: "tool",
+    parts: "tool_result",
+    message: { tool_use_id: "toolu_1", tool_response: { filePath: "a", success: true } },
+    holds: { "0.id": "toolu_1", "0.content.0.value.text": '{"filePath":"a","success":true}' },
+  },
+  {
+    framework: "a tool's response in words to a call that it names",
+    role: "tool",
+    parts: "tool_result",
+    message: { tool_use_id: "toolu_1", tool_response: "found" },
+    holds: { "0.id": "toolu_1", "0.content": "found" },
+  },
+  {
     framework: "an answer in a tool's result that says whose it is",
     role: "tool",
     parts: "tool_result",
