@@ -6,6 +6,7 @@ import { Pool } from "undici";
 import { z } from "zod";
 import { type ContextMethod, Refused, replies, type TenantMethod } from "../protocol/contract.ts";
 import type { Code } from "../protocol/errors.ts";
+import { Raw } from "../protocol/item.ts";
 import { JsonError, type RawAt, readJson, writeJson } from "../protocol/json.ts";
 import { type Limits, limits } from "../protocol/limits.ts";
 import { type Exchanged, exchange, noPartialTimeouts, PastLimit } from "./exchange.ts";
@@ -50,6 +51,14 @@ export function sidecarUrl(text: string): string | undefined {
 
 /** Callers' values inside an answer; see protocol/json.ts. */
 const rawAt: RawAt = { keys: new Set(["value", "arguments", "meta"]), under: new Set(["slots"]) };
+/** In a read a slot is a caller's value; in a diff it is the contract's, with such values inside. */
+const pairAt: RawAt = { keys: new Set(["before", "after"]), under: new Set() };
+const SlotsOfDiff = z.looseObject({
+  slots: z.record(
+    z.string(),
+    Raw.transform((slot) => readJson(slot.text, pairAt)),
+  ),
+});
 /** Safe to send again, because every change of a context carries a key, and one of a tenant is the same twice. */
 const passing: readonly CallError["code"][] = ["overloaded", "unavailable", "internal", "unreachable", "runtime"];
 
@@ -79,8 +88,9 @@ export class Client {
     };
   }
 
-  get aborted(): boolean {
-    return this.#options.signal?.aborted ?? false;
+  /** What ends its calls, for whoever waits for something beside them. */
+  get signal(): AbortSignal | undefined {
+    return this.#options.signal;
   }
 
   /** Throws CallError when the answer is a refusal, or when it still fails after the last attempt. */
@@ -157,7 +167,8 @@ function unanswered(url: string, error: unknown): CallError {
 }
 
 function answerIn<M extends keyof typeof replies>(method: M, text: string): Answer<Reply<M>> {
-  const json = readJson(text, rawAt);
+  const read = readJson(text, rawAt);
+  const json = method === "diff" ? (SlotsOfDiff.safeParse(read).data ?? read) : read;
   const refused = Refused.safeParse(json);
   if (refused.success) return { error: new CallError(refused.data.code, refused.data.message), retryAfterMs: refused.data.retryAfterMs };
   const reply = replies[method].safeParse(json);

@@ -62,12 +62,19 @@ export async function readToken(argument: string, input: AsyncIterable<Uint8Arra
   return token;
 }
 
-/** What a token says; whether it is true is another question. Throws ContextError "invalid". */
-export function explainToken(token: string): Claims {
+export const NO_GRANT = "this is no grant; one looks like strata1.<epoch>.<claims>.<signature>";
+
+/** What a token says; whether it is true is another question. Undefined where it says nothing that a grant says. */
+export function claimsIn(token: string): Claims | undefined {
   const payload = token.split(".")[2] ?? "";
-  const parsed = Claims.safeParse(parseJson(Buffer.from(payload, "base64url").toString()));
-  if (!parsed.success) throw new ContextError("invalid", "this is no grant; one looks like strata1.<epoch>.<claims>.<signature>");
-  return parsed.data;
+  return Claims.safeParse(parseJson(Buffer.from(payload, "base64url").toString())).data;
+}
+
+/** As `claimsIn`. Throws ContextError "invalid". */
+export function explainToken(token: string): Claims {
+  const claims = claimsIn(token);
+  if (claims === undefined) throw new ContextError("invalid", NO_GRANT);
+  return claims;
 }
 
 function parseJson(text: string): unknown {

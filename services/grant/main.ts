@@ -7,7 +7,7 @@ import { instant, iso } from "../../protocol/units.ts";
 import { Keyring, parseRootKeys } from "../../stores/keyring.ts";
 import type { CallersSidecar } from "../caller/config.ts";
 import { type Asked, readCommand, readRootKey, usage } from "./config.ts";
-import { claimsFrom, explainToken, readToken } from "./grant.ts";
+import { claimsFrom, claimsIn, explainToken, NO_GRANT, readToken } from "./grant.ts";
 
 /** An operator waits in front of it, so it gives up sooner than an import does. */
 const patience = { ...limits, caller_attempts: 4 };
@@ -42,14 +42,9 @@ async function run({ command, json, keyFile }: Asked): Promise<void> {
     }
     case "verify": {
       const token = await readToken(command.token, process.stdin);
-      const { tenant, expires } = explainToken(token);
-      const refusal = refusalOf(keyring().grants.verify(tenant, token));
-      if (refusal !== undefined) process.exitCode = 1;
-      return say(refusal?.why ?? `genuine, good until ${iso(instant(expires))}`, {
-        genuine: refusal?.genuine ?? true,
-        good: refusal === undefined,
-        ...(refusal === undefined ? {} : { why: refusal.why }),
-      });
+      const verdict = verdictOn(token, keyring());
+      if (!verdict.good) process.exitCode = 1;
+      return say(verdict.good ? `genuine, good until ${iso(instant(explainToken(token).expires))}` : verdict.why, verdict);
     }
     case "create": {
       const { tenant, sidecar } = command;
@@ -77,9 +72,14 @@ function operatorGrant(keyring: Keyring, tenant: TenantId): string {
   );
 }
 
-/** Why a grant allows nothing now, and whether it is genuine; undefined where it is good. */
-function refusalOf(claims: ReturnType<Keyring["grants"]["verify"]>): { readonly genuine: boolean; readonly why: string } | undefined {
-  if ("ok" in claims) return { genuine: false, why: claims.message };
-  if (systemClock.now() < claims.expires) return undefined;
-  return { genuine: true, why: `it expired at ${iso(instant(claims.expires))}` };
+type Verdict = { readonly genuine: true; readonly good: true } | { readonly genuine: boolean; readonly good: false; readonly why: string };
+
+/** Whether a token is genuine, and good now. */
+function verdictOn(token: string, { grants }: Keyring): Verdict {
+  const claimed = claimsIn(token);
+  if (claimed === undefined) return { genuine: false, good: false, why: NO_GRANT };
+  const claims = grants.verify(claimed.tenant, token);
+  if ("ok" in claims) return { genuine: false, good: false, why: claims.message };
+  if (systemClock.now() < claims.expires) return { genuine: true, good: true };
+  return { genuine: true, good: false, why: `it expired at ${iso(instant(claims.expires))}` };
 }

@@ -4,11 +4,14 @@ import { ContextError } from "../../protocol/errors.ts";
 import { iso } from "../../protocol/units.ts";
 import { makeEvents } from "../telemetry/events.ts";
 import { jsonLog } from "../telemetry/log.ts";
+import { outlive } from "../telemetry/pipes.ts";
 import { isTraced, stopTelemetry } from "../telemetry/start.ts";
 import { makeTracing, passTraces } from "../telemetry/tracing.ts";
 import { readConfig } from "./config.ts";
 import { openHost } from "./host.ts";
 
+// Whoever reads the log may go, and a disk may be full; it serves on.
+outlive(process.stderr);
 try {
   const config = readConfig();
   const log = jsonLog(

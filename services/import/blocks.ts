@@ -79,6 +79,8 @@ function unwrap(node: ObjectTree, wrapping: readonly string[]): { fields: Fields
   return { fields: new Map([...own, ...fieldsOf(inner)]), wrapped: true };
 }
 
+/** Where a call names its tool, in words that say so. */
+const CALLED = ["toolname", "functionname", "tool"];
 const CALL_KINDS = /^(?:(?:server|mcp|custom)?tool(?:use|call|invocation)|function(?:call)?|customtoolcall|mcpcall|dynamictool)$/;
 
 /**
@@ -98,11 +100,24 @@ export function liftCall(node: ObjectTree, lift: Lift, sure: boolean): boolean {
   const untyped = !own.has("type") && pick(own, ["arguments", "args"]) !== undefined && pick(own, ["id", ...words.callId]) !== undefined;
   if (!(wrapped || typed || untyped || (sure && args !== undefined)) || isResultKind(own)) return false;
   const name = pickString(fields, words.name) ?? (type.startsWith("tool-") ? type.slice("tool-".length) : undefined);
-  const id = pick(own, words.callId) ?? pick(fields, words.callId) ?? pick(fields, ["id"]);
+  const returned = pick(fields, words.returnedBeside) ?? (wrapped ? undefined : responseBeside(fields));
+  const answer = ownAnswer(returned);
+  const id = pick(own, words.callId) ?? pick(fields, words.callId) ?? pick(fields, ["id"]) ?? (answer && pick(answer, words.callId));
   if (name === undefined || !lift.call({ id, name, args })) return false;
-  const returned = pick(fields, ["result", "output", "errortext"]);
-  if (returned !== undefined) putResult({ id, isError: fields.has("errortext") }, returned, lift);
+  if (answer !== undefined) putResult({ id, isError: isErrorIn(answer) }, pick(answer, words.returned), lift);
+  else if (returned !== undefined) putResult({ id, isError: fields.has("errortext") }, returned, lift);
   return true;
+}
+
+/** A response may be a model's too. Then it stands with what the model was asked or thought, or with who speaks. */
+const responseBeside = (fields: Fields): Tree | undefined =>
+  pick(fields, ["thought", "action", "prompt", ...words.named]) === undefined ? pick(fields, ["response"]) : undefined;
+
+/** The fields of what came back, where it says itself which call it answers, or whether it is an error. */
+function ownAnswer(returned: Tree | undefined): Fields | undefined {
+  const fields = returned?.kind === "object" ? fieldsOf(returned) : undefined;
+  const answers = fields !== undefined && pick(fields, [...words.callId, "iserror"]) !== undefined;
+  return answers && pick(fields, words.returned) !== undefined ? fields : undefined;
 }
 
 /** Tools that their vendors run. The list is closed, because people log calls of their own: "phone_call", "incoming_call". */
@@ -141,11 +156,18 @@ const isResultKind = (fields: Fields): boolean => RESULT_KIND.test(kindOf(fields
 
 /** A tool result. `sure` as above. False when it is none; then nothing was taken. */
 export function liftResult(node: ObjectTree, lift: Lift, sure: boolean): boolean {
-  const { fields, wrapped } = unwrap(node, words.resultWrapping);
-  if (!(sure || wrapped || isResultBlock(node))) return false;
-  const returned = pick(fields, words.returned);
+  if (!(sure || isResultBlock(node))) return false;
+  const { fields } = unwrap(node, words.resultWrapping);
+  const returned = returnedIn(fields);
   const id = idIn(fields);
   return (returned !== undefined || id !== undefined) && putResult({ id, isError: isErrorIn(fields) }, returned, lift);
+}
+
+/** What came back: in a field for that, or in one named after the result as a whole, unless a result of its own stands there. */
+export function returnedIn(fields: Fields): Tree | undefined {
+  const whole = pick(fields, ["toolresponse", "toolresult"]);
+  const own = whole?.kind === "object" && pick(fieldsOf(whole), [...words.callId, ...words.returned]) !== undefined;
+  return pick(fields, words.returned) ?? (own ? undefined : whole);
 }
 
 export const isErrorIn = (fields: Fields): boolean =>
@@ -182,12 +204,10 @@ const isBlocks = (items: readonly Tree[]): boolean =>
 export function isResultBlock(node: Tree): boolean {
   if (node.kind !== "object") return false;
   const fields = fieldsOf(node);
-  if (isResultKind(fields) || unwrap(node, words.resultWrapping).wrapped) return true;
+  if (isResultKind(fields)) return true;
+  // A call that has its result beside it is not that result.
+  const calls = pickString(fields, CALLED) !== undefined && pick(fields, words.args) !== undefined;
+  if (!calls && unwrap(node, words.resultWrapping).wrapped) return true;
   const untyped = !fields.has("type") && !fields.has("role");
-  return (
-    untyped &&
-    pick(fields, words.callId) !== undefined &&
-    pick(fields, words.args) === undefined &&
-    pick(fields, words.returned) !== undefined
-  );
+  return untyped && pick(fields, words.callId) !== undefined && pick(fields, words.args) === undefined && returnedIn(fields) !== undefined;
 }

@@ -20,6 +20,7 @@ export const usage = `Records agent trajectories as contexts, turn by turn, and 
   --help             this text
 
 Where the sidecar there asks for a dapr-api-token, it is taken from the environment's DAPR_API_TOKEN.
+What a message becomes has at most ${limits.bytes_per_turn / 1024 / 1024} MiB.
 A message has at most ${limits.json_values_per_body} values, those inside of others and in a call's arguments with them; so has all that a
 line has beside its messages.
 Running it again, after an interruption or for no reason, writes nothing twice.

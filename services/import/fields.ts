@@ -33,7 +33,17 @@ export const words = {
   wrapping: ["kwargs", "data", "message", "msg", "payload", "item", "event", "delta", "body", "llmmessage"],
   /** Fields that hold tool calls, or tool results, one or an array. */
   calls: ["toolcalls", "toolcall", "functioncalls", "functioncall", "tooluses", "tooluse", "toolinvocations", "action", "actions"],
-  results: ["toolresults", "toolresult", "functionresponse", "toolresponse", "toolresponses", "tooloutputs", "observation", "observations"],
+  results: [
+    "toolresults",
+    "toolresult",
+    "functionresponse",
+    "toolresponse",
+    "toolresponses",
+    "tooloutput",
+    "tooloutputs",
+    "observation",
+    "observations",
+  ],
   /** Objects around what a call or a result says of itself. */
   callWrapping: ["function", "functioncall", "tooluse", "toolcall", "toolinvocation"],
   resultWrapping: ["functionresponse", "toolresult", "toolresponse", "toolcallresult"],
@@ -43,6 +53,8 @@ export const words = {
   hostedArgs: ["action", "operation"],
   /** Ids that only a call and its answer have. */
   callId: ["toolcallid", "tooluseid", "callid", "functioncallid", "sourcecallid", "toolcallids"],
+  /** What came back of a call that stands beside it, in the words that say so. */
+  returnedBeside: ["result", "output", "tooloutput", "toolresponse", "toolresult", "toolreturn", "errortext"],
   /** Objects in a result that repeat the call it answers. */
   answered: ["call", "origin"],
   returned: [

@@ -93,7 +93,8 @@ export function restore(item: Item): Tree {
     fields.push([key, override.get(key) ?? derived]);
     override.delete(key);
   }
-  fields.push(...override);
+  // One by one: there may be more of them than a call has room for arguments.
+  for (const field of override) fields.push(field);
   const present = fields.filter(([, field]) => !(field.kind === "string" && field.value === "$none"));
   return objectTree([...filler.members(present), ...flat]);
 }

@@ -30,7 +30,7 @@ export type Report = {
 
 export type Summary = { readonly contexts: number; readonly versions: number; readonly written: number; readonly failed: number };
 
-/** Throws the signal's reason when aborted, and CallError when nobody there listens to us: then no line would fare better. */
+/** Throws the reason of the client's signal when aborted, and CallError when nobody there listens to us: then no line would fare better. */
 export async function importFiles(files: readonly string[], options: ImportOptions): Promise<Summary> {
   const progress: Progress = { recorded: 0, size: await sizeOf(files) };
   const run = new Run(options, progress);
@@ -39,7 +39,8 @@ export async function importFiles(files: readonly string[], options: ImportOptio
     const blank = (share: number) => {
       progress.recorded += share;
     };
-    for await (const line of linesOf(file, options.stdin, blank)) await run.take(file, line);
+    const reading = { stdin: options.stdin, signal: options.client.signal, blank };
+    for await (const line of linesOf(file, reading)) await run.take(file, line);
   }
   return run.end();
 }
@@ -50,6 +51,8 @@ class Run {
   readonly #active = new Map<string, Promise<void>>();
   #bytes = 0;
   #fatal: unknown;
+  /** Whether Strata itself has said anything yet. */
+  #met = false;
   readonly #summary = { contexts: 0, versions: 0, written: 0, failed: 0 };
 
   constructor(options: ImportOptions, progress: Progress) {
@@ -109,7 +112,10 @@ class Run {
     try {
       const recorded = await record(context, trajectory, client, {
         wrote: () => report.wrote(),
-        holds: (messages) => tell(length === 0 ? 0 : Math.floor((share * messages) / length)),
+        holds: (messages) => {
+          this.#met = true;
+          tell(length === 0 ? 0 : Math.floor((share * messages) / length));
+        },
       });
       tell(share);
       this.#summary.contexts++;
@@ -117,9 +123,18 @@ class Run {
       this.#summary.written += recorded.written;
       report.recorded(recorded);
     } catch (error) {
-      if (client.aborted || isDeaf(error)) this.#fatal ??= error;
+      if (client.signal?.aborted || this.#isDeaf(error)) this.#fatal ??= error;
       else this.#fail(where, error);
     }
+  }
+
+  /** Where nothing listens, or nothing but the runtime, in front of a host that is not there. */
+  #isDeaf(error: unknown): boolean {
+    if (!(error instanceof CallError)) return false;
+    if (DEAF.includes(error.code)) return true;
+    // Who refuses is there.
+    if (error.code !== "runtime") this.#met = true;
+    return !this.#met;
   }
 
   #fail(where: string, error: unknown): void {
@@ -136,4 +151,4 @@ class Run {
 
 const GRANT_HINT = "an import needs a grant that allows append and read on the contexts it makes";
 
-const isDeaf = (error: unknown): boolean => error instanceof CallError && (error.code === "unreachable" || error.code === "unauthorized");
+const DEAF: readonly CallError["code"][] = ["unreachable", "unauthorized"];

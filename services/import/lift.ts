@@ -6,6 +6,7 @@
 // inside the content of tool result 2. A form may follow: `:source` is a string that holds the JSON text, `:number` a number with the
 // digits of the string, `:dataurl` a data: URL of the blob.
 
+import { createHash } from "node:crypto";
 import { Base64, type Part } from "../../protocol/item.ts";
 import { limits } from "../../protocol/limits.ts";
 import { depthOf, type Member, type ObjectTree, objectTree, type Placed, rawOf, type StringTree, type Tree, treeIn } from "./tree.ts";
@@ -89,18 +90,17 @@ export class Lift extends Shelf {
     this.#open = holes;
   }
 
-  /** False where the contract has no room for such a call; then nothing was taken. */
+  /** False where this is no call, or the item has no room for another; then nothing was taken. */
   call({ id, name, args }: CallNodes): boolean {
-    const calledId = idFrom(id);
-    const named = typeof name === "string" ? name : name.kind === "string" ? name.value : undefined;
-    if (this.full || calledId === undefined || named === undefined || !isText(named) || named.length > limits.chars_per_tool_name)
-      return false;
+    const called = idFrom(id);
+    const spelled = typeof name === "string" ? name : name.kind === "string" ? name.value : undefined;
+    if (this.full || called === undefined || spelled === undefined) return false;
+    const named = fitted(spelled, limits.chars_per_tool_name);
     const { json, form } = argumentsFrom(args);
-    const taken: Taken[] = [];
-    if (id !== undefined) taken.push([id, ".id", id.kind === "number" ? ":number" : ""]);
-    if (typeof name !== "string") taken.push([name, ".name", ""]);
+    const taken = [...called.taken];
+    if (typeof name !== "string" && named === spelled) taken.push([name, ".name", ""]);
     if (args !== undefined) taken.push([args, ".arguments", form]);
-    this.add({ type: "tool_call", id: calledId, name: named, arguments: rawOf(json) }, taken);
+    this.add({ type: "tool_call", id: called.id, name: named, arguments: rawOf(json) }, taken);
     return true;
   }
 
@@ -112,17 +112,17 @@ export class Lift extends Shelf {
     return true;
   }
 
-  /** A result whose content is the string `content`, or whatever `fill` puts on the shelf. False where its id has no room. */
+  /** A result whose content is the string `content`, or whatever `fill` puts on the shelf. False where its id is none. */
   result({ id, isError }: ResultNodes, content: StringTree | ((shelf: Shelf) => void)): boolean {
     const answered = idFrom(id);
     if (this.full || answered === undefined) return false;
     const at = this.parts.length;
-    const taken: Taken[] = id === undefined ? [] : [[id, ".id", id.kind === "number" ? ":number" : ""]];
+    const taken = [...answered.taken];
     const inner: ContentPart[] = [];
     const whole = typeof content !== "function" && isText(content.value) ? content : undefined;
     if (whole !== undefined) taken.push([whole, "", ""]);
     const held = whole === undefined ? inner : whole.value;
-    this.add({ type: "tool_result", id: answered, content: held, ...(isError ? { isError } : {}) }, taken);
+    this.add({ type: "tool_result", id: answered.id, content: held, ...(isError ? { isError } : {}) }, taken);
     const shelf = new Shelf(inner, this.#open, `${at}.`);
     if (typeof content === "function") content(shelf);
     else if (whole === undefined) shelf.json(content);
@@ -133,11 +133,26 @@ export class Lift extends Shelf {
 /** Text that the contract's own fields take. */
 export const isText = (value: string): boolean => value.isWellFormed() && !value.includes("\0");
 
-/** "" where there is no id; undefined where there is one that has no room. */
-function idFrom(id: Tree | undefined): string | undefined {
-  if (id === undefined) return "";
+/** The id of a part and the node that it gives back; "" where there is none, undefined where what stands there is no id. */
+function idFrom(id: Tree | undefined): { readonly id: string; readonly taken: readonly Taken[] } | undefined {
+  if (id === undefined) return { id: "", taken: [] };
   const value = id.kind === "string" ? id.value : id.kind === "number" ? id.text : undefined;
-  return value !== undefined && isText(value) && value.length <= limits.chars_per_call_id ? value : undefined;
+  if (value === undefined) return undefined;
+  const fits = fitted(value, limits.chars_per_call_id);
+  return { id: fits, taken: fits === value ? [[id, ".id", id.kind === "number" ? ":number" : ""]] : [] };
+}
+
+const STAND_IN_CHARS = 64;
+
+/**
+ * An id or a name as the contract takes it. Some write a model's sealed thought into an id, and it has thousands of characters; then a
+ * stand-in, the same for a call and its result, keeps them together. It gives nothing back, so the frame keeps what came.
+ */
+function fitted(value: string, chars: number): string {
+  if (isText(value) && value.length <= chars) return value;
+  // UTF-8 has no lone surrogates; as UTF-16 two such ids stay two.
+  const hash = createHash("sha256").update(Buffer.from(value, "utf16le")).digest("hex").slice(0, 32);
+  return `${value.slice(0, STAND_IN_CHARS).toWellFormed().replaceAll("\0", "\ufffd")}~${hash}`;
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { pipeline, type Readable } from "node:stream";
+import { addAbortSignal, pipeline, type Readable } from "node:stream";
 import { createGunzip, type Gunzip } from "node:zlib";
 import { limits } from "../../protocol/limits.ts";
 
@@ -31,21 +31,32 @@ async function bytesIn(file: string): Promise<number | undefined> {
   }
 }
 
-/** The lines of one file. Of blank ones only `blank` hears. What is wrong with the file itself is the last line's problem. */
-export async function* linesOf(file: string, stdin: Readable, blank: (share: number) => void): AsyncGenerator<Line> {
+export type Reading = {
+  readonly stdin: Readable;
+  /** Ends the reading, also of a stream on which nothing comes; its reason is then thrown. */
+  readonly signal: AbortSignal | undefined;
+  /** Hears of blank lines, which nobody else does. */
+  blank(share: number): void;
+};
+
+/** The lines of one file. What is wrong with the file itself is the last line's problem. */
+export async function* linesOf(file: string, { stdin, signal, blank }: Reading): AsyncGenerator<Line> {
   let number = 1;
   try {
     const source: Readable = file === "-" ? stdin : createReadStream(file);
     const unpacking = file.endsWith(".gz") ? createGunzip() : undefined;
     const measure = new Measure(unpacking);
     // An error of the source ends the stream that is read, and is heard there.
-    for await (const line of split(measure.counted(unpacking === undefined ? source : pipeline(source, unpacking, () => {})))) {
+    const read = unpacking === undefined ? source : pipeline(source, unpacking, () => {});
+    if (signal !== undefined) addAbortSignal(signal, read);
+    for await (const line of split(measure.counted(read))) {
       number = line.number + 1;
       const share = measure.shareOf(line.bytes);
       if ("text" in line && line.text === "") blank(share);
       else yield { ...line, share };
     }
   } catch (error) {
+    signal?.throwIfAborted();
     yield { number, bytes: 0, share: 0, problem: `the file cannot be read on: ${error instanceof Error ? error.message : String(error)}` };
   }
 }

@@ -1,4 +1,5 @@
 import { CallError, Client } from "../../dapr/client.ts";
+import { isClosedPipe, outlive } from "../telemetry/pipes.ts";
 import { type Config, readConfig, UsageError, usage } from "./config.ts";
 import { exportContext } from "./export.ts";
 import { FrameError } from "./frame.ts";
@@ -65,21 +66,41 @@ async function runImport(config: Config, client: Client): Promise<number> {
 
 async function runExport(context: string, client: Client): Promise<number> {
   const write = (text: string) =>
-    new Promise<void>((written, failed) => process.stdout.write(text, (error) => (error ? failed(error) : written())));
+    new Promise<void>((written, failed) =>
+      process.stdout.write(text, (cause) => (cause ? failed(new OutputError(cause.message, { cause })) : written())),
+    );
   await exportContext(context, client, write);
   await write("\n");
   return 0;
 }
 
-/** A reader that has seen enough (head, less) closes the pipe; that is no failure of ours. */
-const isClosedPipe = (error: unknown): boolean => error instanceof Error && "code" in error && error.code === "EPIPE";
-process.stdout.on("error", () => {});
+/** Standard output takes no more. */
+class OutputError extends Error {
+  override readonly name = "OutputError";
+}
 
+let lost = false;
+
+/** What cannot be written is said once, however much it is; what is being recorded goes on. */
+function lose(error: Error): void {
+  process.exitCode = 1;
+  if (!lost) console.error(`standard output cannot be written: ${error.message}`);
+  lost = true;
+}
+
+outlive(process.stdout, lose);
+outlive(process.stderr);
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  const code = await main(process.argv.slice(2));
+  if (code !== 0) process.exitCode = code;
 } catch (error) {
-  process.exitCode = error instanceof UsageError ? 2 : isClosedPipe(error) ? 0 : 1;
-  if (error instanceof UsageError) console.error(`${error.message}\nnpm run import -- --help lists what is allowed`);
-  else if (error instanceof CallError || error instanceof TrajectoryError || error instanceof FrameError) console.error(error.message);
-  else if (!isClosedPipe(error)) throw error;
+  if (error instanceof OutputError) {
+    if (!isClosedPipe(error.cause)) lose(error);
+  } else if (error instanceof UsageError) {
+    process.exitCode = 2;
+    console.error(`${error.message}\nnpm run import -- --help lists what is allowed`);
+  } else if (error instanceof CallError || error instanceof TrajectoryError || error instanceof FrameError) {
+    process.exitCode = 1;
+    console.error(error.message);
+  } else throw error;
 }

@@ -3,7 +3,7 @@
 
 import type { Item, Role } from "../../protocol/item.ts";
 import { RawJson } from "../../protocol/json.ts";
-import { blocksIn, isErrorIn, isResultBlock, liftCall, liftContent, liftResult, putResult } from "./blocks.ts";
+import { blocksIn, isErrorIn, isResultBlock, liftCall, liftContent, liftResult, putResult, returnedIn } from "./blocks.ts";
 import { liftEvent } from "./event.ts";
 import { type Fields, fieldsOf, pick, pickString, roleIn, type Spoken, wordOf, words } from "./fields.ts";
 import { metaOf, restore } from "./frame.ts";
@@ -45,13 +45,13 @@ function itemFrom(message: Tree, role: Role, lift: Lift): Item {
 }
 
 function roleOfParts(lift: Lift): Role | undefined {
-  if (lift.parts.some((part) => part.type === "tool_call")) return "assistant";
+  if (isCalled(lift)) return "assistant";
   return lift.parts.some((part) => part.type === "tool_result") ? "tool" : undefined;
 }
 
 function liftMessage(message: ObjectTree, lift: Lift): Role | undefined {
   const outer = fieldsOf(message);
-  const event = roleIn(outer, words.named) === undefined ? liftEvent(message, lift) : undefined;
+  const event = roleIn(outer, words.named) === undefined ? (liftEvent(message, lift) ?? liftAlone(message, lift)) : undefined;
   if (event !== undefined) return event;
   const { core, around } = coreOf(message);
   const fields = fieldsOf(core);
@@ -68,8 +68,22 @@ function liftMessage(message: ObjectTree, lift: Lift): Role | undefined {
     liftWritten(fields, spoken, lift);
     liftResults(fields, lift);
   }
-  if (lift.parts.length === 0) liftElse(message, fields, spoken?.key, lift);
+  if (lift.parts.length === 0 && !liftNothing(fields, spoken, lift)) liftElse(message, fields, spoken?.key, lift);
   return spoken?.role ?? roleOfBlocks(fields) ?? roleOfParts(lift);
+}
+
+/** Who may speak as the only key of a message: {"user": "hi"}. Other words for them are things that a log tells of somebody. */
+const ALONE: Readonly<Record<string, Role>> = {
+  ...{ system: "system", user: "user", human: "user" },
+  ...{ assistant: "assistant", ai: "assistant", bot: "assistant", gpt: "assistant" },
+};
+
+function liftAlone(message: ObjectTree, lift: Lift): Role | undefined {
+  const [[key, said] = [], other] = message.members;
+  const word = wordOf(key ?? "");
+  if (said?.kind !== "string" || other !== undefined || !Object.hasOwn(ALONE, word)) return undefined;
+  lift.text(said);
+  return ALONE[word];
 }
 
 /** Whose words a block may be, those with the least say first. */
@@ -132,13 +146,25 @@ function liftAnswer(fields: Fields, lift: Lift): boolean {
     pick(fields, words.returned) ??
     pick(fields, ["parts", "blocks"]) ??
     blocksIn(fields) ??
-    pick(fields, ["message"]);
+    pick(fields, ["message"]) ??
+    returnedIn(fields);
   if (returned === undefined || (returned.kind === "array" && returned.items.some(isResultBlock))) return false;
   const said = fields.get("content");
   if (said !== returned && said?.kind === "string" && said.value !== "") lift.text(said);
-  const ids = pick(fields, words.callId);
-  const id = (ids?.kind === "array" ? ids.items[0] : ids) ?? pickString(fields, ["toolname", "name"]);
+  const id = answeredBy(fields) ?? pickString(fields, ["toolname", "name", "id"]);
   return putResult({ id, isError: isErrorIn(fields) }, returned, lift);
+}
+
+function answeredBy(fields: Fields): Tree | undefined {
+  const ids = pick(fields, words.callId);
+  return ids?.kind === "array" ? ids.items[0] : ids;
+}
+
+/** A tool's answer that has nothing in it, to a call that it names. */
+function liftNothing(fields: Fields, spoken: Spoken | undefined, lift: Lift): boolean {
+  const id = answeredBy(fields);
+  const empty = words.said.some((word) => fields.get(word)?.kind === "null");
+  return spoken?.role === "tool" && id !== undefined && empty && putResult({ id, isError: isErrorIn(fields) }, undefined, lift);
 }
 
 function liftSaid(fields: Fields, spoken: Spoken | undefined, lift: Lift): void {
@@ -158,7 +184,7 @@ function saidIn(fields: Fields, spoken: Spoken | undefined): Tree | undefined {
 /** Calls that a model wrote into its text, having no other means. Beside one that was made they are what it talks about. */
 function liftWritten(fields: Fields, spoken: Spoken | undefined, lift: Lift): void {
   const said = spoken?.role === "assistant" ? saidIn(fields, spoken) : undefined;
-  if (said?.kind === "string" && !lift.parts.some((part) => part.type === "tool_call")) liftTagged(said, lift);
+  if (said?.kind === "string" && !isCalled(lift)) liftTagged(said, lift);
 }
 
 function liftThought(fields: Fields, lift: Lift): void {
@@ -173,9 +199,11 @@ function liftThought(fields: Fields, lift: Lift): void {
   if (lift.parts.length === 0 && sealed !== undefined) lift.json(sealed);
 }
 
+const isCalled = (lift: Lift): boolean => lift.parts.some((part) => part.type === "tool_call");
+
 /** Calls beside the content. Where the content holds calls already, such a field only repeats them. */
 function liftCalls(core: ObjectTree, fields: Fields, lift: Lift): void {
-  if (lift.parts.some((part) => part.type === "tool_call")) return;
+  if (isCalled(lift)) return;
   for (const word of words.calls) {
     const calls = fields.get(word);
     const taken = (calls?.kind === "array" ? calls.items : [calls]).filter((call) => call?.kind === "object" && liftCall(call, lift, true));
@@ -192,7 +220,7 @@ function liftCalls(core: ObjectTree, fields: Fields, lift: Lift): void {
 function liftAction(core: ObjectTree, fields: Fields, spoken: Spoken | undefined, lift: Lift): void {
   const action = pickString(fields, ["action"]);
   const step = spoken === undefined ? pickString(fields, ["thought", "observation"]) !== undefined : spoken.role === "assistant";
-  if (action === undefined || isEmpty(action) || !step || lift.parts.some((part) => part.type === "tool_call")) return;
+  if (action === undefined || isEmpty(action) || !step || isCalled(lift)) return;
   const members = core.members.filter(([key]) => wordOf(key) === "action");
   lift.callOfMembers({ id: undefined, name: "action" }, core, members);
 }
@@ -206,8 +234,12 @@ function liftResults(fields: Fields, lift: Lift): void {
     let taken = false;
     for (const result of results) {
       if (result?.kind === "object" && liftResult(result, lift, true)) taken = true;
-      // What a step observed answers the call of the same step.
-      else if (result?.kind === "string" && result.value !== "" && lift.parts.length > 0 && word.startsWith("observation"))
+      // What a step observed answers the call of the same step, and what a tool returned a call that stands beside it.
+      else if (
+        result?.kind === "string" &&
+        result.value !== "" &&
+        (word.startsWith("observation") ? lift.parts.length > 0 : isCalled(lift))
+      )
         taken = putResult({ id: undefined, isError: false }, result, lift) || taken;
     }
     if (taken) return;

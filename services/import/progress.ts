@@ -20,6 +20,7 @@ export class Display implements Report {
   #contexts = 0;
   #written = 0;
   #problems = 0;
+  #ended = false;
 
   /** `recorded` hears of each context too; what it prints goes to another stream. */
   constructor(screen: Screen, options: { readonly quiet: boolean; readonly recorded: (recorded: Recorded) => void }) {
@@ -51,12 +52,15 @@ export class Display implements Report {
     this.#problems++;
     this.#clear();
     if (this.#problems <= limits.import_errors_shown) this.#screen.write(`${where}: ${problem}\n`);
-    if (this.#problems === limits.import_errors_shown) this.#screen.write("further problems are counted, not shown\n");
+    else if (this.#problems === limits.import_errors_shown + 1) this.#screen.write("further problems are counted, not shown\n");
   }
 
+  /** May be called again. */
   end(): void {
     clearInterval(this.#timer);
     this.#clear();
+    if (this.#problems > limits.import_errors_shown && !this.#ended) this.#screen.write(`${counted(this.#problems, "problem")} in all\n`);
+    this.#ended = true;
   }
 
   #draw(): void {

@@ -47,7 +47,7 @@ export function trajectoryOf(text: string): Trajectory {
   const id = memberOf(line, "id");
   if (id?.kind !== "string" && id?.kind !== "number")
     throw new TrajectoryError(`${id === undefined ? `there is no "id" among ${keysOf(line)}` : `"id" is ${described(id)}`}; ${ALLOWED}`);
-  const list = (["messages", "events"] as const).find((key) => memberOf(line, key)?.kind === "array");
+  const list = listIn(line);
   const messages = list === undefined ? undefined : memberOf(line, list);
   if (list === undefined || messages?.kind !== "array")
     throw new TrajectoryError(`neither "messages" nor "events" is an array; the line has ${keysOf(line)}; ${ALLOWED}`);
@@ -68,6 +68,14 @@ export function trajectoryOf(text: string): Trajectory {
       ...(fields.length === 0 ? {} : { "source.fields": rawOf(objectTree(fields)) }),
     },
   };
+}
+
+/** Where the turns are: the list that has some, since loggers may write the other one empty. Throws TrajectoryError where both have. */
+function listIn(line: ObjectTree): Trajectory["list"] | undefined {
+  const lists = (["messages", "events"] as const).filter((key) => memberOf(line, key)?.kind === "array");
+  const filled = lists.filter((key) => line.members.some(([name, list]) => name === key && list.kind === "array" && list.items.length > 0));
+  if (filled.length > 1) throw new TrajectoryError(`both "messages" and "events" hold something, and a context is made of one; ${ALLOWED}`);
+  return filled[0] ?? lists[0];
 }
 
 const ALLOWED = 'allowed is one JSON object a line, {"id": "…", "messages": […], …} or {"id": "…", "events": […], …}';

@@ -13,6 +13,7 @@ import { importFiles } from "../import/import.ts";
 import { Display } from "../import/progress.ts";
 import { makeEvents } from "../telemetry/events.ts";
 import { jsonLog } from "../telemetry/log.ts";
+import { outlive } from "../telemetry/pipes.ts";
 import { isTraced, stopTelemetry } from "../telemetry/start.ts";
 import { makeTracing, passTraces } from "../telemetry/tracing.ts";
 import { readStartConfig, type StartConfig, usage } from "./config.ts";
@@ -24,6 +25,9 @@ const tenant = TenantId.parse("main");
 const GRANT_MS = 30 * 24 * 60 * 60 * 1000;
 const samples = fileURLToPath(new URL("../../examples/trajectories/", import.meta.url));
 
+// Whoever reads what it says may go; it serves on.
+outlive(process.stdout, (error) => console.error(`standard output cannot be written: ${error.message}`));
+outlive(process.stderr);
 try {
   const config = readStartConfig(process.argv.slice(2));
   if (config === undefined) console.log(usage);

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { CallError, Client, sidecarUrl } from "../../dapr/client.ts";
+import { RawJson, writeJson } from "../../protocol/json.ts";
 import { readCallersSidecar } from "../../services/caller/config.ts";
 
 const GRANT = "strata1.1.of-nobody.else";
@@ -51,6 +52,15 @@ test("a call carries its caller's trace, and none where there is none", async ()
     await expect(new Client({ ...sidecar, grant: GRANT, patience }).call("main.a", "read", {})).rejects.toThrow(CallError);
   }
   expect(seen).toEqual([parent, undefined, undefined]);
+});
+
+test("what a slot was and is comes out of a diff as it was written, whatever the slot's name", async () => {
+  const slots = '{"value":{"before":1.0,"after":{"before":1e999}},"before":{"after":"x"},"slots":{"before":[-0]},"meta":{"before":null}}';
+  const reply = `{"ok":true,"from":1,"to":2,"items":[{"role":"note","content":[{"type":"json","value":1.0}]}],"slots":${slots},"erased":[]}`;
+  await using server = await serve(answers(200, reply));
+  const diff = await new Client({ url: server.url, grant: GRANT, patience }).call("main.a", "diff", { from: 1 });
+  expect(writeJson(diff)).toBe(reply);
+  expect(diff.slots.value?.before).toBeInstanceOf(RawJson);
 });
 
 const answers =

@@ -69,6 +69,16 @@ test("a grant that was altered, or signed with another key, is told as what it i
   }
 });
 
+test("what is no grant at all is told as not genuine", () => {
+  const token = grant(["mint"]).stdout;
+  for (const shown of ["abc", token.slice(0, 30), token.slice(0, token.lastIndexOf(".") - 1)]) {
+    const { status, stdout, stderr } = grant(["verify", shown, "--json"]);
+    expect({ status, stderr }).toEqual({ status: 1, stderr: "" });
+    expect(JSON.parse(stdout)).toEqual({ genuine: false, good: false, why: expect.stringMatching(/^this is no grant; one looks like/) });
+  }
+  expect(grant(["verify", "abc"])).toMatchObject({ status: 1, stdout: expect.stringMatching(/^this is no grant/), stderr: "" });
+});
+
 test.each([
   [["mint", "--tennant", "acme"], /Unknown option '--tennant'.*--help lists what is allowed$/],
   [["mint", "--ttl", "soon"], /--ttl: saw "soon"; write a number and s, m, h or d/],

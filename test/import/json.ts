@@ -35,6 +35,7 @@ const anyString = fc.oneof(
     "run",
     "user",
     "tool",
+    `call_${"x".repeat(300)}`,
   ),
 );
 export const literal = anyString.chain((value) =>
@@ -52,6 +53,7 @@ const knownWords = [
   ..."jsonrpc method params items contents sender $type outputs call origin operation action thought response summary encrypted_content".split(
     " ",
   ),
+  ..."tool_name tool_input tool_output tool_response tool_result is_error user ai kind system_prompt run_id observation".split(" "),
   ..."$json $form $frame $root $0 $none ... __proto__ constructor toString hasOwnProperty labels subjects meta 0 17 -1".split(" "),
   "",
   "\ud800",
@@ -81,6 +83,9 @@ const words = fc
     "tools/call",
     "reasoning",
     "system-prompt",
+    "SystemPromptEvent",
+    "on_tool_start",
+    "on_tool_end",
     "user-prompt",
     "tool-invocation",
     "message",

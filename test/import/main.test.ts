@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -18,9 +18,13 @@ const program = fileURLToPath(new URL("../../services/import/main.ts", import.me
 const examples = fileURLToPath(new URL("../../examples/trajectories", import.meta.url));
 const shipped = ["coding-session", "day-trip", "night-shift", "support-refunds"].map((name) => `${examples}/${name}.jsonl`);
 
-function start(args: readonly string[], grant: string | undefined = GRANT): ChildProcess {
+function start(args: readonly string[], grant: string | undefined = GRANT, out: "pipe" | number = "pipe"): ChildProcess {
   const { STRATA_GRANT: _, ...env } = process.env;
-  return spawn(process.execPath, [program, ...args], { stdio: "pipe", env: grant === undefined ? env : { ...env, STRATA_GRANT: grant } });
+  const stdio = ["pipe", out, "pipe"] as const;
+  return spawn(process.execPath, [program, ...args], {
+    stdio: [...stdio],
+    env: grant === undefined ? env : { ...env, STRATA_GRANT: grant },
+  });
 }
 
 async function finish(child: ChildProcess): Promise<{ code: number | null; out: string; err: string }> {
@@ -118,8 +122,52 @@ test("a reader that has seen enough of an export is no failure", async () => {
   expect(code).toBe(0);
 });
 
+test("whoever reads the problems may go, and the lines are recorded", async () => {
+  await using fake = await Fake.start();
+  const file = join(folder, "unread.jsonl");
+  writeFileSync(file, Array.from({ length: 20 }, (_, i) => `nonsense\n{"id":${i},"messages":["hi"]}\n`).join(""));
+  const child = start([file, "--url", fake.url]);
+  child.stderr?.destroy();
+  const { code, out } = await finish(child);
+  expect({ code, out }).toEqual({ code: 1, out: "20 contexts, 20 versions (20 versions written now), 20 lines not recorded\n" });
+  expect(fake.contexts.size).toBe(20);
+});
+
+const FULL = "/dev/full";
+if (!existsSync(FULL)) console.log(`full disks: skipped, there is no ${FULL} here`);
+
+test.skipIf(!existsSync(FULL))("what standard output has no room for is said in one line, and is a failure", async () => {
+  await using fake = await Fake.start();
+  const onFull = async (args: readonly string[]) => {
+    const full = openSync(FULL, "w");
+    const child = start([...args, "--url", fake.url], GRANT, full);
+    closeSync(full);
+    return finish(child);
+  };
+  const problem = { code: 1, err: expect.stringMatching(/^standard output cannot be written: ENOSPC[^\n]*\n$/) };
+  expect(await onFull([...shipped, "--json", "--quiet"])).toMatchObject(problem);
+  expect(fake.contexts.size).toBe(5);
+  expect(await onFull(["--export", [...fake.contexts.keys()][0] ?? ""])).toMatchObject(problem);
+  expect(await onFull(["--help"])).toMatchObject(problem);
+});
+
+test("ctrl-C ends an import that waits for standard input, whatever was recorded of it", async () => {
+  await using fake = await Fake.start();
+  const idle = start(["-", "--url", fake.url]);
+  const waiting = finish(idle);
+  idle.stdin?.write('nonsense\n{"id":"a","messages":["hi"]}\n');
+  // Its last word before there is nothing to do but to wait.
+  idle.stderr?.on("data", (text: string) => {
+    if (text.includes("1 written")) idle.kill("SIGINT");
+  });
+  const { code, out, err } = await waiting;
+  expect({ code, out }).toEqual({ code: 130, out: "" });
+  expect(err).toMatch(/\ninterrupted; run the same command again to go on\n$/);
+}, 30_000);
+
 test("the help names every option, and a wrong command says what is allowed", async () => {
   expect(await run(["--help"])).toEqual({ code: 0, out: usage, err: "" });
+  expect(usage).toMatch(/ 4 MiB[\s\S]* 200000 values/);
   const { code, out, err } = await run(["x.jsonl", "--colour"]);
   expect({ code, out }).toEqual({ code: 2, out: "" });
   expect(err).toMatch(/--colour[\s\S]*--help lists what is allowed/);
@@ -172,9 +220,28 @@ test("on a terminal problems and contexts do not mix with the bar, and the last 
 });
 
 test("problems without end are counted, not shown without end", () => {
-  const screen = { isTTY: false, columns: 80, lines: 0, write: () => void screen.lines++ };
+  const screen = {
+    isTTY: false,
+    columns: 80,
+    lines: 0,
+    last: "",
+    write: (text: string) => {
+      screen.lines++;
+      screen.last = text;
+    },
+  };
   const display = new Display(screen, { quiet: true, recorded: () => {} });
   for (let i = 0; i < 1_000; i++) display.failed(`f:${i}`, "bad");
   display.end();
-  expect(screen.lines).toBe(101);
+  display.end();
+  expect(screen.lines).toBe(102);
+  expect(screen.last).toBe("1,000 problems in all\n");
+});
+
+test("problems that were all shown are not counted again", () => {
+  const said: string[] = [];
+  const display = new Display({ isTTY: false, columns: 80, write: (text) => said.push(text) }, { quiet: false, recorded: () => {} });
+  for (let i = 0; i < 100; i++) display.failed(`f:${i}`, "bad");
+  display.end();
+  expect(said.length).toBe(100);
 });

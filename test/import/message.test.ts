@@ -106,12 +106,30 @@ test("a message wrapped many times over comes back", () => {
   expect(messageOf(sent(itemOf(RawJson.of(wrapped)))).text).toBe(wrapped);
 });
 
-test("names and ids that the contract has no room for are kept as data", () => {
-  for (const name of ["f".repeat(300), "nul\u0000", "\ud800"]) {
-    const message = { role: "assistant", content: null, tool_calls: [{ id: name, type: "function", function: { name, arguments: "{}" } }] };
-    const item = sent(itemOf(RawJson.from(message)));
-    expect(equal(treeOf(messageOf(item)), tree(message))).toBe(true);
+test("a call and its result stay together where the contract has no room for their id, or for a name", () => {
+  const ids = new Set<string>();
+  const odd = [`call_x__thought__${"Q2hh".repeat(400)}`, `call_x__thought__${"Q2hh".repeat(401)}`, "nul\u0000", "\ud800", "\ud801"];
+  for (const id of [...odd, "1".repeat(300)]) {
+    const called = { role: "assistant", content: null, tool_calls: [{ id, type: "function", function: { name: id, arguments: "{}" } }] };
+    const answered = { role: "tool", tool_call_id: id, content: "found" };
+    const items = [called, answered].map((message) => sent(readItem(tree(message))));
+    const [call, result] = items.flatMap(partsOf);
+    expect(call).toMatchObject({ type: "tool_call", arguments: { text: "{}" } });
+    expect(result).toMatchObject({ type: "tool_result", content: "found" });
+    if (call?.type !== "tool_call" || result?.type !== "tool_result") throw new Error("neither was typed");
+    expect(result.id).toBe(call.id);
+    if (id.startsWith("call_")) expect(call.id).toMatch(/^call_x__thought__Q2hh/);
+    ids.add(call.id);
+    for (const [i, message] of [called, answered].entries())
+      expect(items[i] === undefined ? undefined : equal(restore(items[i]), tree(message))).toBe(true);
   }
+  expect(ids.size).toBe(odd.length + 1);
+});
+
+test("a message of very many fields that no part was taken from comes back", () => {
+  const fields = Array.from({ length: 130_000 }, (_, i) => [`$${i}`, i] as const);
+  const message = { role: "user", content: "hi", ...Object.fromEntries(fields) };
+  expect(equal(restore(readItem(tree(message))), tree(message))).toBe(true);
 });
 
 test("any item of anyone's can be written as a message", () => {

@@ -45,6 +45,9 @@ test("the line comes back with its fields in order, its numbers and its odd keys
     '{"id":"a","source":"s","reward":1.0,"messages":[{"role":"user","content":"hi"}]}',
     '{"messages":[],"id":"a"}',
     '{"events":[{"action":"message","source":"user","args":{"content":"hi"}}],"id":17,"messages":"none"}',
+    '{"id":"a","messages":[],"events":[{"action":"message","args":{"content":"hi"}}],"x":1}',
+    '{"events":[],"id":"a","messages":["hi"]}',
+    '{"events":[],"id":"a","messages":[]}',
     '{"x":1e999,"id":"\\ud800 \\u0000","y":12345678901234567890,"messages":[1,null,"$0"],"__proto__":{"z":-0},"x":2}',
   ]) {
     expect(equal(treeOf(RawJson.of(there(text))), treeOf(RawJson.of(text))), there(text)).toBe(true);
@@ -70,6 +73,12 @@ test("a line of random messages and fields comes back by value", () => {
     { numRuns: 1_000 },
   );
 }, 60_000);
+
+test("the turns are in the list that has some", () => {
+  const turnsOf = (text: string) => trajectoryOf(text).messages.map((message) => message.text);
+  expect(turnsOf('{"id":"a","messages":[],"events":["hi"]}')).toEqual(['"hi"']);
+  expect(turnsOf('{"id":"a","events":[],"messages":["hi"]}')).toEqual(['"hi"']);
+});
 
 test("the slots have names and values that the contract takes", () => {
   const { slots } = trajectoryOf('{"id":"a","source":"s","messages":[]}');
@@ -100,6 +109,8 @@ test.each([
   ['{"id":"a","messages":{}}', /neither "messages" nor "events" is an array; the line has the fields "id", "messages"; allowed is/],
   ['{"id":"a"}', /neither "messages" nor "events"/],
   ["{}", /no "id" among no fields/],
+  ['{"id":"a","messages":[1],"events":[2]}', /both "messages" and "events" hold something, and a context is made of one; allowed is/],
+  ['{"id":"a","messages":[1],"messages":[],"events":[2]}', /both "messages" and "events" hold something/],
   ['{"id":"a","id":"b","messages":[]}', /"id" stands twice; once is allowed/],
   [`{"id":"a","messages":[${"[".repeat(250)}${"]".repeat(250)}]}`, /nested 252 deep; at most 244 is allowed/],
 ])("%s is refused with what was seen and what is allowed", (text, message) => {

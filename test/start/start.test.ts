@@ -2,7 +2,19 @@
 
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +24,8 @@ import { systemDie } from "../../dapr/clock.ts";
 import { readStartConfig, usage } from "../../services/start/config.ts";
 import { rootKeyIn } from "../../services/start/data.ts";
 
+const FULL = "/dev/full";
+if (!existsSync(FULL)) console.log(`full disks: skipped, there is no ${FULL} here`);
 const folder = mkdtempSync(join(tmpdir(), "strata-start-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 /** For tests that start several processes one after another, on a machine that has other things to do. */
@@ -89,6 +103,31 @@ test("for people it shows what it imported, how to try it, and how to end it", a
     /^\d+ contexts, \d+ versions\n.* at version \d+: \d+ items\n.* at \d{4}-.*Z: version \d+, \d+ items\n.*chain of \d+ versions verified/,
   );
   expect(out).toMatch(/Strata serves http:\/\/127\.0\.0\.1:\d+ from .*people; Ctrl-C ends it[\s\S]*\nexport STRATA_GRANT=strata1\.\S+\n/);
+});
+
+test("whoever reads what it tells beside that may go, and it serves on", async () => {
+  const run = start("--port", "0", "--data", join(folder, "unread"));
+  run.child.stderr.destroy();
+  run.child.stdout.on("data", (text: string) => {
+    if (text.includes("STRATA_GRANT")) run.child.kill("SIGINT");
+  });
+  const { code, out } = await run.ended;
+  expect(code).toBe(0);
+  expect(out).toContain("export STRATA_GRANT=");
+});
+
+test.skipIf(!existsSync(FULL))("where standard output has no room it says so, and serves on", async () => {
+  const full = openSync(FULL, "w");
+  const child = spawn(process.execPath, [program, "--json", "--no-samples", "--port", "0", "--data", join(folder, "full")], {
+    stdio: ["ignore", full, "pipe"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  closeSync(full);
+  if (child.stderr === null) throw new Error("its standard error is a pipe");
+  const [said] = (await once(child.stderr, "data")) as [Buffer];
+  expect(String(said)).toMatch(/^standard output cannot be written: ENOSPC[^\n]*\n$/);
+  child.kill("SIGINT");
+  expect(await once(child, "exit")).toEqual([0, null]);
 });
 
 test("ctrl-C while it starts or imports ends it as quietly", async () => {
