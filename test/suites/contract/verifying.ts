@@ -130,7 +130,7 @@ export function verifying(the: () => Setting): void {
     const altered = tampered[1]?.id ?? "";
     expect(await setting.caller.refused(altered, "read", { at: 3 })).toMatchObject({ code: "internal" });
     // What stays broken would go on failing whenever it is tended, in the log of every test that comes after.
-    for (const { id, restore } of tampered) {
+    const mended = tampered.map(async ({ id, restore }) => {
       await restore();
       await setting.installation.until(`${id} is whole again`, async () => {
         await forget(setting, id);
@@ -139,7 +139,8 @@ export function verifying(the: () => Setting): void {
         return setting.caller.unless("internal", id, "verify");
       });
       expect(await setting.caller.call(id, "verify")).toMatchObject({ version: LENGTH });
-    }
+    });
+    await Promise.all(mended);
   });
 
   test("V7: without its head a context is what it was", async () => {
