@@ -65,6 +65,9 @@ export type Faults = {
   readonly chances: Chances;
 };
 
+/** Reminders of one kind within D: what sixty of them do not find, six hundred do not either, and most steps of all histories would be theirs. */
+const MOST_FIRES = 60;
+
 /** Each fault is absent from about every third history, so that none of them hides another for ever. */
 export function drawFaults(random: Random): Faults {
   const chances: Partial<Record<Request | Strike, number>> = {};
@@ -76,7 +79,12 @@ export function drawFaults(random: Random): Faults {
     contexts: 1 + random.below(3),
     clients: 2 + random.below(4),
     store: random.one(["transaction", "post"]),
-    settings: { dropDelayMs, hotMs: random.one([200, 2_000]), tendMs: random.one([1_000, 10_000]), events: random.chance(0.85) },
+    settings: {
+      dropDelayMs,
+      hotMs: random.one([200, 2_000]),
+      tendMs: Math.max(random.one([1_000, 10_000]), dropDelayMs / MOST_FIRES),
+      events: random.chance(0.85),
+    },
     defaultTtl: random.chance(0.15) ? Math.round(dropDelayMs * random.between(0.3, 4)) : undefined,
     chances: chances as Chances,
   };
