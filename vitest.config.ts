@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /**
- * Tests of these files start whole installations on a real Dapr runtime: after all others, and four at a time, since for much of their time they
+ * Tests of these files start whole installations on a real Dapr runtime: after all others, and five at a time, since for much of their time they
  * wait for reminders, leases and hosts that come back.
  */
 const real = "**/*.real.test.ts";
@@ -21,8 +21,8 @@ export default defineConfig({
           exclude: [...outside, real],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // As many as there are cores: by default it would be one less, which is half of two.
-          maxWorkers: availableParallelism(),
+          // One more than there are cores, since some wait for the processes that they start. By default it would be one less, which is half of two.
+          maxWorkers: availableParallelism() + 1,
           sequence: { groupOrder: 1 },
         },
       },
@@ -31,7 +31,7 @@ export default defineConfig({
           name: "real",
           include: [real],
           exclude: [...outside, faults],
-          maxWorkers: 4,
+          maxWorkers: 5,
           testTimeout: 300_000,
           hookTimeout: 300_000,
           sequence: { groupOrder: 2 },

@@ -15,7 +15,7 @@ export const cancelledQueued: Fault = {
   name: "cancelled-queued",
   about: "a call that waits behind two others is cancelled, and the runtime starts the first of them beside the one that runs",
   cures: [{ without: ["queue"], fires: 16, finds: /it was decided beside it/ }],
-  excess: 8,
+  excess: 4,
   async run(stage) {
     const targets = Array.from({ length: TARGETS }, (_, i) => ({ context: stage.context(`q${i}`), head: 0 }));
     for (const target of targets) target.head = await persist(stage.caller, target.context, "first", stage.signal);
@@ -57,7 +57,7 @@ async function play(stage: Stage, target: { readonly context: string; head: numb
   const [first, second] = await Promise.all([a, b, c]);
   if (inOrder && first.kind === "ok" && second.kind === "refused" && second.code === "conflict")
     stage.claim(false, `${context}: B waited for A, and met version ${first.version}; it was decided beside it`);
-  if (first.kind !== "ok") await persist(caller, context, `a${round}`, signal, head);
-  if (first.kind === "ok" && second.kind === "lost") await persist(caller, context, `b${round}`, signal, head + 1);
+  if (first.kind !== "ok") await persist(caller, context, `a${round}`, signal, { expect: head });
+  if (first.kind === "ok" && second.kind === "lost") await persist(caller, context, `b${round}`, signal, { expect: head + 1 });
   target.head = await persist(caller, context, `c${round}`, signal);
 }

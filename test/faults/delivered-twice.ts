@@ -14,7 +14,7 @@ export const deliveredTwice: Fault = {
   name: "delivered-twice",
   about: "the same request is delivered several times at once, later, and after the host has started anew",
   cures: [{ without: ["keys"], fires: 16, finds: /was answered with version \d+, and again with/ }],
-  excess: 8,
+  excess: 4,
   async run(stage) {
     const { site, signal } = stage;
     const sent: { readonly context: string; readonly key: string }[] = [];

@@ -14,9 +14,13 @@ const HOT_MS = 300;
 const TEND_MS = 1_000;
 const CANDIDATES = 12;
 const MOMENT_MS = 150;
-const EVERY_MS = 50;
+const EVERY_MS = 100;
 const SEEN_MS = 2_000;
 const PATIENCE_MS = 15_000;
+/** What was sent to the stopped host before its sidecar had given it up, is answered by nobody: whoever goes on asks again soon. */
+const ATTEMPT_MS = 2_000;
+/** A reminder drops records within one or two rounds of it, or else it has gone to the host that stands still. */
+const DROPPED_MS = 5_000;
 /** The reminder that clears may meet a host that stands still again, for a round or two, before it fires where somebody hears it. */
 const GONE_MS = 60_000;
 
@@ -97,14 +101,15 @@ async function stopOnce(stage: Stage, second: FaultHost, round: number): Promise
  */
 async function goOn(stage: Stage, second: FaultHost, { context, ends }: Zombie): Promise<boolean> {
   const { caller, signal } = stage;
-  await persist(caller, context, "later", signal);
+  await persist(caller, context, "later", signal, { patienceMs: ATTEMPT_MS });
   if (!ends) return false;
   // Its time ran out when it was given one.
   for (let over = false; !over; ) {
-    const heard = await caller.call(context, "configure", { key: "end", policy: { ttl: { ms: 1_000, from: "creation" } } });
+    const ending = { key: "end", policy: { ttl: { ms: 1_000, from: "creation" } } };
+    const heard = await caller.call(context, "configure", ending, AbortSignal.timeout(ATTEMPT_MS));
     over = (heard.kind === "refused" && heard.code === "expired") || signal.aborted;
   }
-  return becomes(stage, second, context, false, PATIENCE_MS);
+  return becomes(stage, second, context, false, DROPPED_MS);
 }
 
 /** Whether a late write landed behind the end of a name, where its records were dropped before; in any case nothing of it stays. */

@@ -102,11 +102,21 @@ export class Load {
 
 const overdue = (): Error => new Error("nothing was acknowledged any more, for longer than anyone waits");
 
+/** `expect`: the head that it must meet. `patienceMs`: how long one attempt is waited for, where that is not as long as any other. */
+type Persistence = { readonly expect?: number; readonly patienceMs?: number };
+
 /** Repeats a turn under its key until it is acknowledged; answers its version. Throws when `signal` aborts, and where it can never succeed. */
-export async function persist(caller: Caller, context: string, key: string, signal: AbortSignal, expect?: number): Promise<number> {
+export async function persist(
+  caller: Caller,
+  context: string,
+  key: string,
+  signal: AbortSignal,
+  { expect, patienceMs }: Persistence = {},
+): Promise<number> {
   const asking = expect === undefined ? {} : { expect };
   for (let attempt = 0; !signal.aborted; attempt++) {
-    const answer = await caller.append(context, key, asking);
+    const patience = patienceMs === undefined ? {} : { signal: AbortSignal.timeout(patienceMs) };
+    const answer = await caller.append(context, key, { ...asking, ...patience });
     if (answer.kind === "ok") return answer.version;
     if (answer.kind === "refused" && !passing.has(answer.code)) throw new Error(`${context}: ${key} was refused with ${answer.code}`);
     await pause(Math.min(AGAIN_MS * 2 ** Math.min(attempt, 8), AGAIN_MAX_MS));

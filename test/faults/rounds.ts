@@ -24,7 +24,7 @@ export async function rounds(stage: Stage, context: string, attempt: (round: num
     gate.open();
     await attempts;
     const answer = await running;
-    head = answer.kind === "ok" ? answer.version : await persist(stage.caller, context, `a${round}`, stage.signal, head);
+    head = answer.kind === "ok" ? answer.version : await persist(stage.caller, context, `a${round}`, stage.signal, { expect: head });
     await stage.goOn();
   }
 }
