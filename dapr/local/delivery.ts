@@ -17,6 +17,7 @@ export type Inbound = { readonly retries: number; readonly everyMs: number; read
 
 type Reader = {
   readonly subscription: Subscription;
+  readonly policy: Inbound;
   readonly routes: readonly { readonly matches: (event: unknown) => boolean; readonly path: string }[];
   /** The last message that was taken up. */
   cursor: number;
@@ -78,7 +79,8 @@ export class Delivery {
       .subscribe(subscriptions)
       .catch((cause) => this.#onProblem("what the app subscribes to could not be written down; it holds until a restart", cause));
     for (const subscription of subscriptions) {
-      if (!this.#inbound.has(subscription.pubsub)) {
+      const policy = this.#inbound.get(subscription.pubsub);
+      if (policy === undefined) {
         this.#onProblem(`the app subscribes to ${subscription.topic} on ${subscription.pubsub}, which is no pub/sub component`);
         continue;
       }
@@ -87,7 +89,7 @@ export class Delivery {
           matches: match === undefined ? () => true : readRule(match),
           path,
         }));
-        this.#readers.push({ subscription, routes, cursor: 0 });
+        this.#readers.push({ subscription, policy, routes, cursor: 0 });
       } catch (cause) {
         this.#onProblem(`a rule of the subscription to ${subscription.topic} cannot be read; it gets no messages`, cause);
       }
@@ -124,7 +126,7 @@ export class Delivery {
     if (first !== undefined) this.#readers = [...others, first];
     for (const reader of this.#readers) {
       const { pubsub, topic } = reader.subscription;
-      const free = (this.#inbound.get(pubsub)?.concurrency ?? 0) - (this.#busy.get(pubsub) ?? 0);
+      const free = reader.policy.concurrency - (this.#busy.get(pubsub) ?? 0);
       if (free <= 0) continue;
       for (const message of this.#queue.after(pubsub, topic, reader.cursor, free)) {
         reader.cursor = message.seq;
@@ -161,22 +163,21 @@ export class Delivery {
     const read = this.#read(message, reader);
     if (read === "unreadable") return await this.#end(message, subscription, "is no CloudEvent, or no rule could be applied to it");
     if (read === "nobody's") return await this.#end(message, subscription, undefined);
-    const policy = this.#inbound.get(message.pubsub);
-    const within = policy?.withinMs ?? limits.sidecar_delivery_ms;
-    const post = () => this.#post({ verb: "POST", path: read.path, headers: read.headers, body: read.text, within });
+    const post = () =>
+      this.#post({ verb: "POST", path: read.path, headers: read.headers, body: read.text, within: reader.policy.withinMs });
     const twice = drawn(this.#faults().deliverTwice, this.#die);
     // Nobody hears what comes of the second one.
-    const [outcome] = await Promise.all([this.#attempt(post, policy), twice ? post() : undefined]);
+    const [outcome] = await Promise.all([this.#attempt(post, reader.policy), twice ? post() : undefined]);
     if (outcome === "done") return await this.#queue.finish(message);
     // An app that is gone did not refuse anything: it gets its messages when it is back.
     if (outcome === "again" && (!this.#hosting.healthy || this.#closed)) return;
     await this.#end(message, subscription, outcome === "drop" ? undefined : "was refused as often as it may be delivered");
   }
 
-  async #attempt(post: () => Promise<Outcome>, policy: Inbound | undefined): Promise<Outcome> {
+  async #attempt(post: () => Promise<Outcome>, { retries, everyMs }: Inbound): Promise<Outcome> {
     let outcome: Outcome = "again";
-    for (let attempt = 0; outcome === "again" && attempt <= (policy?.retries ?? 0) && !this.#closed; attempt++) {
-      if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, policy?.everyMs ?? 0));
+    for (let attempt = 0; outcome === "again" && attempt <= retries && !this.#closed; attempt++) {
+      if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, everyMs));
       if (!this.#closed) outcome = await post();
     }
     return outcome;
