@@ -17,7 +17,7 @@ export const callerGone: Fault = {
   name: "caller-gone",
   about: "the caller of the turn that runs goes away, comes back with the same turn, and others come in beside it",
   cures: [
-    { without: ["queue"], fires: 8, finds: /was decided before it stood/ },
+    { without: ["queue"], fires: 24, finds: /was decided before it stood/ },
     { without: ["abort"], fires: 8, finds: /it let go of 0/ },
     { without: ["keys"], fires: 8, finds: /a\d+ was refused with conflict/ },
   ],

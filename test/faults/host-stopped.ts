@@ -134,14 +134,17 @@ async function becomes({ site, signal }: Stage, second: FaultHost, context: stri
   return false;
 }
 
-/** As the store says, at the second host's sidecar; all keys in one call, since many are asked for again and again beside the load. Undefined: it does not say. */
+/**
+ * As the store says, at the second host's sidecar; all keys in one call, since many are asked for again and again beside the load. Undefined: it does
+ * not say, or the sidecar is being started again (docs/decisions/0021).
+ */
 async function anyStands(token: string, { host }: FaultHost, keys: readonly string[]): Promise<boolean | undefined> {
   const response = await fetch(`${host.sidecar.url}/v1.0/state/store/bulk`, {
     method: "POST",
     headers: { "dapr-api-token": token, "content-type": "application/json" },
     body: JSON.stringify({ keys }),
-  });
-  if (response.status !== 200) return undefined;
+  }).catch(() => undefined);
+  if (response?.status !== 200) return undefined;
   const found = Rows.safeParse(await response.json());
   if (!found.success || found.data.some(({ error }) => error !== undefined)) return undefined;
   return found.data.some(({ data }) => data !== undefined && data !== null);
