@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Random } from "../sim/random.ts";
 import type { Caller } from "./caller.ts";
 import { passing } from "./check.ts";
-import { now } from "./history.ts";
+import { type Answer, now } from "./history.ts";
 
 const AGAIN_MS = 20;
 const AGAIN_MAX_MS = 250;
@@ -100,7 +100,10 @@ export class Load {
   }
 }
 
-const overdue = (): Error => new Error("nothing was acknowledged any more, for longer than anyone waits");
+const overdue = (last?: Answer): Error => {
+  const heard = last === undefined ? "" : `; the last answer: ${JSON.stringify(last)}`;
+  return new Error(`nothing was acknowledged any more, for longer than anyone waits${heard}`);
+};
 
 /** `expect`: the head that it must meet. `patienceMs`: how long one attempt is waited for, where that is not as long as any other. */
 type Persistence = { readonly expect?: number; readonly patienceMs?: number };
@@ -114,12 +117,13 @@ export async function persist(
   { expect, patienceMs }: Persistence = {},
 ): Promise<number> {
   const asking = expect === undefined ? {} : { expect };
+  let answer: Answer | undefined;
   for (let attempt = 0; !signal.aborted; attempt++) {
     const patience = patienceMs === undefined ? {} : { signal: AbortSignal.timeout(patienceMs) };
-    const answer = await caller.append(context, key, { ...asking, ...patience });
+    answer = await caller.append(context, key, { ...asking, ...patience });
     if (answer.kind === "ok") return answer.version;
     if (answer.kind === "refused" && !passing.has(answer.code)) throw new Error(`${context}: ${key} was refused with ${answer.code}`);
     await pause(Math.min(AGAIN_MS * 2 ** Math.min(attempt, 8), AGAIN_MAX_MS));
   }
-  throw overdue();
+  throw overdue(answer);
 }

@@ -20,13 +20,17 @@ const seed = Number(process.env.STRATA_SEED ?? 1);
 export function faultTests(faults: readonly Fault[]): void {
   const stack = new AsyncDisposableStack();
   let sites: Installation[] = [];
+  let failed = false;
 
   beforeAll(async () => {
     if (!isLive) return;
     sites = await Promise.all(
       (["redis", "postgres"] as const).map(async (store) => {
         const dataDir = await mkdtemp(join(tmpdir(), "strata-faults-"));
-        stack.defer(() => rm(dataDir, { recursive: true, force: true, maxRetries: 5 }));
+        stack.defer(async () => {
+          if (failed) console.log(`kept, with its history and logs: ${dataDir}`);
+          else await rm(dataDir, { recursive: true, force: true, maxRetries: 5 });
+        });
         const site = await openInstallation({ binaries: binaries(), store, dataDir, without: [], report: () => {} });
         return stack.use(site);
       }),
@@ -42,6 +46,7 @@ export function faultTests(faults: readonly Fault[]): void {
       const outcomes = await Promise.all(sites.map((site) => runFault(fault, site, options)));
       for (const { store, acknowledged, fired, seconds } of outcomes)
         console.log(`${fault.name} on ${store}: ${acknowledged} acknowledged, ${fired} faults fired with a turn in flight, ${seconds} s`);
+      failed ||= outcomes.some(({ violations }) => violations.length > 0);
       expect(outcomes.map(({ store, violations }) => ({ store, violations }))).toEqual(
         sites.map(({ store }) => ({ store, violations: [] })),
       );
