@@ -169,7 +169,7 @@ async function anyStands(token: string, { host }: FaultHost, keys: readonly stri
     body: JSON.stringify({ keys }),
   }).catch(() => undefined);
   if (response?.status !== 200) return undefined;
-  const found = Rows.safeParse(await response.json());
+  const found = Rows.safeParse(await response.json().catch(() => undefined));
   if (!found.success || found.data.some(({ error }) => error !== undefined)) return undefined;
   return found.data.some(({ data }) => data !== undefined && data !== null);
 }
